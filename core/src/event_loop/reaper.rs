@@ -1,0 +1,80 @@
+//! Reaping: writing results into slots. It calls nothing foreign; wakes and drops come at dispatch.
+//!
+//! REAP-1: for a slot that somebody waits for, the order is result, waker out into the batch, READY; the
+//! store of READY is the last access, since the holder may reuse the slot at once. REAP-2: an orphan is
+//! only linked; dispatch frees it. REAP-3: the batch has room before a completion is taken.
+
+use super::OpToken;
+use crate::exec::Worker;
+use crate::op::{IN_FLIGHT, Slot, SlotKind};
+use crate::sync::Ordering;
+
+/// Which completion of its operation this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    /// The terminal one, with the operation's result.
+    Last,
+    /// More will follow.
+    More,
+    /// The terminal one, with no result of its own: the notification that a buffer is free.
+    Notification,
+}
+
+/// Takes the completions of one turn.
+#[derive(Debug)]
+pub struct Reaper<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) reaped: u32,
+}
+
+impl Reaper<'_> {
+    /// Whether the loop must stop and keep the rest for its next turn.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.worker.batch.is_full()
+    }
+
+    /// How many completions this turn has brought.
+    pub fn reaped(&self) -> u32 {
+        self.reaped
+    }
+
+    /// One completion of `token`. A token of an earlier activation is counted and ignored.
+    #[inline]
+    pub fn complete(&mut self, token: OpToken, result: i32, kind: Completion) {
+        self.reaped += 1;
+        let Some(slot) = Slot::of_token(token) else {
+            return self.worker.stats.stale_completions.set(self.worker.stats.stale_completions.get() + 1);
+        };
+        if slot.state.load(Ordering::Relaxed) & 7 != IN_FLIGHT {
+            return self.worker.stats.stale_completions.set(self.worker.stats.stale_completions.get() + 1);
+        }
+        match kind {
+            Completion::More => self.more(slot, result),
+            Completion::Last => {
+                slot.result.set(result);
+                self.worker.finish_slot(slot);
+            }
+            Completion::Notification => self.worker.finish_slot(slot),
+        }
+    }
+
+    #[cold]
+    fn more(&mut self, slot: &'static Slot, result: i32) {
+        if slot.kind.get() != SlotKind::Multi {
+            // A zero-copy send: the result now, the terminal completion with the notification.
+            slot.result.set(result);
+            return;
+        }
+        // SAFETY: SLOT-1; the kind says that a `Keep` lies there.
+        let keep = unsafe { (*slot.body.get()).assume_init_ref().keep };
+        // SAFETY: KEEP-1; the vtable belongs to these parts.
+        let room = unsafe { (keep.vtable.more)(keep.raw, result, keep.file) };
+        if let Some(waker) = slot.take_waker() {
+            self.worker.batch.push(waker);
+        }
+        if !room {
+            self.worker.want_cancel(slot);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The executor: one worker, its loop, and the turn that joins them.
+//!
+//! ```text
+//!  submit -> EventLoop -> reap (results into slots, wakers into the batch)
+//!    ^                      |
+//!    |                   dispatch (wake, drop keep-alives, close files)
+//!    |                      |
+//!  poll  <- run queue <- TaskRef::wake <- any thread, through the inbox and one doorbell
+//! ```
+//!
+//! WORKER-1: workers are `'static` and never move. WORKER-2: what is not an inbox, the parker or the
+//! doorbell is touched only on the thread that started the worker, through an [`Executor`], which cannot
+//! leave that thread. WORKER-3: a turn is never entered from within a turn.
+
+mod park;
+pub use park::Parker;
+
+#[cfg(not(loom))]
+mod batch;
+#[cfg(not(loom))]
+pub mod current;
+#[cfg(not(loom))]
+mod executor;
+#[cfg(not(loom))]
+mod orphan;
+#[cfg(not(loom))]
+mod root;
+#[cfg(not(loom))]
+mod stats;
+#[cfg(not(loom))]
+mod turn;
+#[cfg(not(loom))]
+mod worker;
+
+#[cfg(not(loom))]
+pub use {
+    executor::{CloseReport, Executor, StartError},
+    root::{RootRun, RootStep},
+    stats::Stats,
+    turn::{Budget, Turned},
+    worker::{Worker, WorkerStorage},
+};
+
+#[cfg(not(loom))]
+pub(crate) use orphan::FLAG_RETRY;

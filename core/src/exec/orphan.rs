@@ -1,0 +1,177 @@
+//! The end of an operation: terminal completions, orphans, and messages from other threads.
+
+use super::stats::count;
+use super::worker::Worker;
+use crate::op::{
+    FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotKind, TAKING,
+    same_generation,
+};
+use crate::task;
+
+/// What a cancelled operation ends with: the system's ECANCELED.
+pub(crate) const CANCELED: i32 = -125;
+/// `flags` of a slot that has not been submitted: its holder encodes it again.
+pub(crate) const FLAG_RETRY: u32 = 1;
+
+impl Worker {
+    /// The terminal completion of a slot whose result is written (REAP-1, REAP-2).
+    #[inline]
+    pub(crate) fn finish_slot(&self, slot: &'static Slot) {
+        self.in_flight.set(self.in_flight.get() - 1);
+        if let Some(file) = slot.file() {
+            file.end_op(self);
+        }
+        if slot.orphan.get() {
+            if slot.queued.get() == Queued::Cancel {
+                slot.queued.set(Queued::CancelDone);
+            } else {
+                self.orphans.push(slot);
+            }
+            return;
+        }
+        if let Some(waker) = slot.take_waker() {
+            self.batch.push(waker);
+        }
+        slot.set_ready();
+    }
+
+    /// The holder of an operation in flight has gone; on this worker's thread. The caller drops the
+    /// waker that comes back.
+    #[must_use]
+    pub(crate) fn orphan(&self, slot: &'static Slot) -> Option<core::task::Waker> {
+        if slot.orphan.replace(true) {
+            return None;
+        }
+        count(&self.stats.orphaned);
+        let waker = slot.take_waker();
+        self.want_cancel(slot);
+        waker
+    }
+
+    /// Asks the loop, or the wheel, to end an operation in flight. For one with a holder that the loop
+    /// has no room to cancel, answers false.
+    pub(crate) fn want_cancel(&self, slot: &'static Slot) -> bool {
+        match (slot.kind.get(), slot.queued.get()) {
+            (SlotKind::Timer, _) => {
+                self.wheel.remove(slot);
+                slot.result.set(CANCELED);
+                if slot.orphan.get() || !self.batch.is_full() {
+                    self.finish_slot(slot);
+                    return true;
+                }
+                self.wheel.insert(slot, 0);
+                true
+            }
+            (_, Queued::Submit) => {
+                slot.queued.set(Queued::SubmitCancelled);
+                true
+            }
+            (_, Queued::SubmitCancelled | Queued::Cancel | Queued::CancelDone) => true,
+            (_, Queued::No) => {
+                let generation = slot.observe().1;
+                if self.event_loop().cancel(slot.token(generation)).is_ok() {
+                    return true;
+                }
+                if slot.orphan.get() {
+                    slot.queued.set(Queued::Cancel);
+                    self.full.push(slot);
+                    return true;
+                }
+                false
+            }
+        }
+    }
+
+    /// Offers again what a full loop refused, after a turn.
+    #[cold]
+    pub(crate) fn retry_full(&self) {
+        let waiting = self.full.take();
+        while let Some(slot) = waiting.pop() {
+            if self.batch.is_full() {
+                self.full.push(slot);
+                continue;
+            }
+            match slot.queued.replace(Queued::No) {
+                Queued::Submit => {
+                    slot.flags.set(FLAG_RETRY);
+                    slot.result.set(CANCELED);
+                    self.finish_slot(slot);
+                }
+                Queued::SubmitCancelled => {
+                    slot.result.set(CANCELED);
+                    self.finish_slot(slot);
+                }
+                Queued::Cancel => {
+                    self.want_cancel(slot);
+                }
+                Queued::CancelDone => self.orphans.push(slot),
+                Queued::No => {}
+            }
+        }
+    }
+
+    /// Ends one orphan: what it kept is used up, the slot is free, its task may be released.
+    pub(crate) fn discard(&self, slot: &'static Slot) {
+        if matches!(slot.kind.get(), SlotKind::Keep | SlotKind::Multi) {
+            // SAFETY: SLOT-1, the kind says that a `Keep` lies there.
+            let keep = unsafe { (*slot.body.get()).assume_init_ref().keep };
+            slot.kind.set(SlotKind::Plain);
+            // SAFETY: KEEP-1.
+            unsafe { (keep.vtable.discard)(keep.raw, slot.result.get(), keep.file) };
+        }
+        self.let_go(slot);
+    }
+
+    /// Frees a slot that no holder on its own task frees (HOLD-2).
+    pub(crate) fn let_go(&self, slot: &'static Slot) {
+        drop(slot.alt_waker.take());
+        let owner = slot.owner.get();
+        let pinned = slot.hold.let_go();
+        if pinned && self.is_spare(slot) {
+            slot.owner.set(core::ptr::null());
+        }
+        slot.set_free();
+        if pinned {
+            task::unref(task::TaskRef(owner));
+        }
+    }
+
+    /// Messages that holders on other threads left.
+    #[cold]
+    pub(crate) fn take_posts(&self) {
+        for slot in self.posts.take_all() {
+            // SAFETY: SLOT-3.
+            self.take_post(unsafe { &*slot });
+        }
+    }
+
+    pub(crate) fn take_post(&self, slot: &'static Slot) {
+        let (bits, generation) = slot.take_requests();
+        let (state, now) = slot.observe();
+        if !same_generation(generation, now) || state == FREE {
+            drop(slot.alt_waker.take());
+            return;
+        }
+        if bits & REQ_DROP != 0 {
+            match state {
+                IN_FLIGHT => drop(self.orphan(slot)),
+                READY if slot.claim(now) => self.discard(slot),
+                TAKING => self.let_go(slot),
+                _ => {}
+            }
+            return;
+        }
+        if bits & REQ_WAKER != 0
+            && let Some(waker) = slot.alt_waker.take()
+        {
+            if state == IN_FLIGHT && !slot.orphan.get() {
+                drop(slot.put_waker(waker));
+            } else {
+                waker.wake();
+            }
+        }
+        if bits & REQ_CANCEL != 0 && state == IN_FLIGHT && !slot.orphan.get() {
+            self.want_cancel(slot);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The root task: its body lies on the stack of the blocking call, its header and slots in the worker.
+//!
+//! ROOT-1: the body is reachable through `body` only between `begin` and the end of the [`RootRun`], which
+//! borrows it pinned; the run takes the header out of every queue before it ends, so no turn polls a body
+//! that is gone. ROOT-2: the header and slots are `'static` (TASK-1), so wakers and operations of an ended
+//! root are as harmless as any stale ones.
+
+use super::turn::{Budget, Turned};
+use super::worker::Worker;
+use crate::op::Slot;
+use crate::task::{
+    self, BODY_DONE, BODY_PENDING, Header, TaskCore, TaskRef, TaskVtable, state,
+};
+use core::future::Future;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::task::Context;
+
+/// The root task's block: everything but the body, which the worker points to.
+#[repr(C)]
+pub(crate) struct RootBlock<const K: usize> {
+    core: TaskCore,
+    slots: [Slot; K],
+}
+
+/// Where the body lies, while there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RootBody {
+    data: *mut (),
+    poll: unsafe fn(*mut (), &mut Context<'_>) -> bool,
+}
+
+impl RootBody {
+    pub const NONE: Self = Self { data: core::ptr::null_mut(), poll: no_body };
+}
+
+unsafe fn no_body(_: *mut (), _: &mut Context<'_>) -> bool {
+    true
+}
+
+impl<const K: usize> core::fmt::Debug for RootBlock<K> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.core.header.fmt(f)
+    }
+}
+
+impl<const K: usize> RootBlock<K> {
+    const VTABLE: TaskVtable = TaskVtable {
+        poll: Self::poll,
+        stop: Self::stop,
+        drop_output: nothing,
+        release: nothing,
+        slots: K as u32,
+        context: core::ptr::null(),
+        name: "root",
+    };
+
+    pub const fn new() -> Self {
+        Self {
+            core: TaskCore::new(),
+            slots: [const { Slot::new() }; K],
+        }
+    }
+
+    pub fn header(&'static self) -> *const Header {
+        self.core.header.vtable.set(Some(const { &Self::VTABLE }));
+        core::ptr::from_ref(self).cast()
+    }
+
+    unsafe extern "C-unwind" fn poll(header: *const Header) -> i32 {
+        // SAFETY: a published root's home is its worker (WORKER-1).
+        let worker = unsafe { &*(*header).home.load(crate::sync::Ordering::Relaxed) };
+        let body = worker.root_body.get();
+        let waker = task::waker_of(TaskRef(header));
+        // SAFETY: ROOT-1.
+        let done = unsafe { (body.poll)(body.data, &mut Context::from_waker(&waker)) };
+        if done { BODY_DONE } else { BODY_PENDING }
+    }
+
+    unsafe extern "C-unwind" fn stop(_: *const Header) -> i32 {
+        BODY_DONE
+    }
+}
+
+unsafe extern "C-unwind" fn nothing(_: *const Header) {}
+
+/// What a turn of a root run says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootStep {
+    /// The root future is ready.
+    Done,
+    /// It is not; so much was done.
+    Pending(Turned),
+    /// The root future panicked.
+    Panicked,
+}
+
+/// A root future while it runs. Dropping it takes the future out of the worker.
+#[derive(Debug)]
+pub struct RootRun<'f> {
+    worker: &'static Worker,
+    task: TaskRef,
+    future: PhantomData<&'f mut ()>,
+    not_send: PhantomData<*mut ()>,
+}
+
+impl<'f> RootRun<'f> {
+    /// Makes `future` the worker's root task.
+    pub(crate) fn begin<F: Future>(
+        worker: &'static Worker,
+        future: Pin<&'f mut Rooted<F>>,
+    ) -> Self {
+        let header = worker.root.get();
+        // SAFETY: pinned, and not moved through the pointer.
+        let data = core::ptr::from_mut(unsafe { future.get_unchecked_mut() }).cast();
+        let task = TaskRef(header);
+        worker.root_body.set(RootBody { data, poll: Rooted::<F>::poll });
+        task.header().refs.begin(2);
+        task.header().home.store(core::ptr::from_ref(worker).cast_mut(), crate::sync::Ordering::Relaxed);
+        task.header().state.publish();
+        worker.queue.push(task);
+        Self { worker, task, future: PhantomData, not_send: PhantomData }
+    }
+
+    /// One turn of the worker.
+    pub fn turn(&mut self, budget: Budget) -> RootStep {
+        if let Some(step) = self.ended() {
+            return step;
+        }
+        let turned = self.worker.turn(budget);
+        self.ended().unwrap_or(RootStep::Pending(turned))
+    }
+
+    fn ended(&self) -> Option<RootStep> {
+        let word = self.task.header().state.load();
+        if word & state::PANICKED != 0 {
+            return Some(RootStep::Panicked);
+        }
+        (word & state::LIVE == 0).then_some(RootStep::Done)
+    }
+}
+
+impl Drop for RootRun<'_> {
+    fn drop(&mut self) {
+        let word = &self.task.header().state;
+        // ROOT-1: whoever owns the queue place may still be about to push; wait until it is ours.
+        if word.load() & state::LIVE != 0 {
+            if !word.abort() {
+                while !self.worker.queue.remove(self.task) {
+                    for task in self.worker.inbox.take_all() {
+                        self.worker.queue.push(TaskRef(task));
+                    }
+                    crate::sync::relax();
+                }
+            }
+            word.start();
+            word.mark(state::NO_OUTPUT);
+            task::finish(self.worker, self.task);
+        }
+        self.worker.root_body.set(RootBody::NONE);
+        let _last = self.task.header().refs.drop_one();
+    }
+}
+
+/// A root future with the place of its output.
+#[derive(Debug)]
+pub struct Rooted<F: Future> {
+    future: Option<F>,
+    output: Option<F::Output>,
+}
+
+impl<F: Future> Rooted<F> {
+    /// A future that has not started.
+    pub fn new(future: F) -> Self {
+        Self { future: Some(future), output: None }
+    }
+
+    /// What it ended with.
+    pub fn take_output(self: Pin<&mut Self>) -> Option<F::Output> {
+        // SAFETY: the output is not pinned structurally.
+        unsafe { self.get_unchecked_mut() }.output.take()
+    }
+
+    unsafe fn poll(data: *mut (), cx: &mut Context<'_>) -> bool {
+        // SAFETY: ROOT-1: `data` is the pinned value that `begin` was given.
+        let this = unsafe { &mut *data.cast::<Self>() };
+        let Some(future) = this.future.as_mut() else { return true };
+        // SAFETY: the future stays where it is until it is dropped in place.
+        match unsafe { Pin::new_unchecked(future) }.poll(cx) {
+            core::task::Poll::Pending => false,
+            core::task::Poll::Ready(output) => {
+                this.future = None;
+                this.output = Some(output);
+                true
+            }
+        }
+    }
+}

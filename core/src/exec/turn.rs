@@ -1,0 +1,203 @@
+//! One turn: messages, polls, the loop, timers, dispatch. The hot path of the whole project.
+
+use super::current::Entered;
+use super::stats::count;
+use super::worker::Worker;
+use crate::event_loop::{Reaper, Wait};
+use crate::task::{self, BODY_DONE, TaskRef, state};
+use core::task::Waker;
+
+/// What one turn may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// At most so many polls of tasks.
+    pub polls: u32,
+    /// Whether the turn may sleep when there is nothing to do.
+    pub sleep: bool,
+}
+
+impl Budget {
+    /// A round of polls, and no sleep: for loops of one's own.
+    pub const POLL: Self = Self { polls: 256, sleep: false };
+    /// A round of polls, and a sleep when nothing is left to do.
+    pub const SLEEP: Self = Self { polls: 256, sleep: true };
+}
+
+/// What one turn did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Turned {
+    /// Polls of tasks.
+    pub polls: u32,
+    /// Completions taken from the loop.
+    pub completions: u32,
+    /// Whether tasks are ready to be polled.
+    pub more: bool,
+}
+
+impl Worker {
+    /// See [`Executor::turn`](super::Executor::turn).
+    pub(crate) fn turn(&'static self, budget: Budget) -> Turned {
+        let _entered = Entered::new(self);
+        // What a panic of the last turn left.
+        self.dispatch();
+        self.take_messages();
+        let polls = self.run_tasks(budget.polls);
+        let completions = self.run_loop(budget.sleep);
+        self.dispatch();
+        Turned { polls, completions, more: !self.queue.is_empty() }
+    }
+
+    #[inline]
+    fn take_messages(&'static self) {
+        if !self.posts.is_empty() {
+            self.take_posts();
+        }
+        if !self.inbox.is_empty() {
+            for task in self.inbox.take_all() {
+                self.queue.push(TaskRef(task));
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.inbox.is_empty() && self.posts.is_empty()
+    }
+
+    fn run_tasks(&'static self, polls_max: u32) -> u32 {
+        let mut polls = 0;
+        while polls < polls_max {
+            let Some(task) = self.queue.pop() else { break };
+            polls += 1;
+            self.run(task);
+        }
+        self.stats.polls.set(self.stats.polls.get() + u64::from(polls));
+        polls
+    }
+
+    /// Starts one task; a panic in its body leaves through here, with the task's word in order.
+    #[inline]
+    fn run(&'static self, task: TaskRef) {
+        let before = task.header().state.start();
+        let running = Running { worker: self, task, stopping: before & state::ABORTED != 0 };
+        self.task.set(task.0);
+        let vtable = task.vtable();
+        // SAFETY: the vtable belongs to the task's body, and the task is RUNNING here.
+        let done = unsafe {
+            if running.stopping { (vtable.stop)(task.0) } else { (vtable.poll)(task.0) }
+        } == BODY_DONE;
+        let stopping = running.stopping;
+        core::mem::forget(running);
+        self.task.set(core::ptr::null());
+        if done {
+            if stopping {
+                task.header().state.mark(state::NO_OUTPUT);
+            }
+            task::finish(self, task);
+        } else {
+            if stopping {
+                // Each later start stops again, and never polls.
+                task.header().state.mark(state::ABORTED);
+            }
+            if task.header().state.pending() {
+                self.queue.push(task);
+            }
+        }
+    }
+
+    /// Submits, sleeps if it may, reaps, and fires timers.
+    fn run_loop(&'static self, sleep: bool) -> u32 {
+        let event_loop = self.event_loop();
+        let wait = self.wait(sleep);
+        let mut reaper = Reaper { worker: self, reaped: 0 };
+        event_loop.turn(wait, &mut reaper);
+        let reaped = reaper.reaped;
+        if wait != Wait::No {
+            self.parker.awake();
+        }
+        if !self.wheel.is_empty() {
+            self.wheel.fire(event_loop.now(), |slot| {
+                self.finish_slot(slot);
+                !self.batch.is_full()
+            });
+        }
+        if !self.full.is_empty() {
+            self.retry_full();
+        }
+        reaped
+    }
+
+    fn wait(&'static self, sleep: bool) -> Wait {
+        if !sleep || !self.is_idle() || !self.batch.is_empty() || !self.full.is_empty() {
+            return Wait::No;
+        }
+        let deadline = self.wheel.next_deadline().unwrap_or(u64::MAX).min(self.wake_at.get());
+        if deadline != u64::MAX && deadline <= self.event_loop().now() {
+            return Wait::No;
+        }
+        if !self.parker.prepare(|| self.is_idle()) {
+            return Wait::No;
+        }
+        if deadline == u64::MAX { Wait::Forever } else { Wait::Until(deadline) }
+    }
+
+    /// Wakes what the reaping brought, and ends orphans. In the outermost turn only (WORKER-3).
+    pub(crate) fn dispatch(&'static self) {
+        let mut last: *const task::Header = core::ptr::null();
+        while let Some(waker) = self.batch.pop() {
+            last = wake_unless_last(waker, last);
+        }
+        while let Some(slot) = self.orphans.pop() {
+            drop(slot.take_waker());
+            self.discard(slot);
+        }
+        while let Some(file) = self.closing_files.get() {
+            self.closing_files.set(file.next_closing());
+            file.close_now(self.event_loop());
+        }
+    }
+}
+
+/// Wakes, unless it is the task that was woken just before. Returns the task that it was.
+#[inline]
+fn wake_unless_last(waker: Waker, last: *const task::Header) -> *const task::Header {
+    match task::task_of(&waker) {
+        Some(task) => {
+            if task.0 != last {
+                task.wake();
+            }
+            task.0
+        }
+        None => {
+            waker.wake();
+            core::ptr::null()
+        }
+    }
+}
+
+/// Puts the task's word in order when its body panics: it becomes an aborted task in the queue, whose body
+/// is dropped by an ordinary step and not while unwinding. A body that panics while it is being dropped
+/// counts as dropped.
+struct Running {
+    worker: &'static Worker,
+    task: TaskRef,
+    stopping: bool,
+}
+
+impl Drop for Running {
+    #[cold]
+    fn drop(&mut self) {
+        let Self { worker, task, stopping } = *self;
+        count(&worker.stats.panics);
+        let word = &task.header().state;
+        worker.task.set(core::ptr::null());
+        if stopping || word.load() & state::BODY_GONE != 0 {
+            word.mark(state::PANICKED | state::NO_OUTPUT);
+            task::finish(worker, task);
+            return;
+        }
+        word.mark(state::PANICKED | state::NO_OUTPUT | state::ABORTED | state::QUEUED);
+        if word.pending() {
+            worker.queue.push(task);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The worker's control block: `'static`, so that wakers, slots and doorbells may point to it for ever.
+
+use super::batch::Batch;
+use super::park::Parker;
+use super::root::{RootBlock, RootBody};
+use super::stats::{Stats, count};
+use crate::event_loop::{Descriptor, Doorbell, EventLoop};
+use crate::file::FileEntry;
+use crate::op::{Queued, Slot};
+use crate::queue::{Inbox, LocalQueue};
+use crate::sync::{AtomicU32, Ordering};
+use crate::task::{Header, TaskRef};
+use crate::time::Wheel;
+use core::cell::Cell;
+use core::ptr;
+use spin::mutex::SpinMutex;
+
+/// Life of a worker: idle, started, closed. A closed one may start again if nothing stayed detached.
+pub(crate) const IDLE: u32 = 0;
+pub(crate) const STARTED: u32 = 1;
+pub(crate) const CLOSING: u32 = 2;
+
+/// The memory of one worker: `ROOT_OPS` slots for the root task, `SPARES` for tasks whose own are used up.
+///
+/// Zero until started, so a static of this type lies in `.bss`.
+#[derive(Debug)]
+pub struct WorkerStorage<const ROOT_OPS: usize = 16, const SPARES: usize = 64> {
+    pub(crate) worker: Worker,
+    pub(crate) root: RootBlock<ROOT_OPS>,
+    pub(crate) spares: [Slot; SPARES],
+}
+
+impl<const ROOT_OPS: usize, const SPARES: usize> WorkerStorage<ROOT_OPS, SPARES> {
+    /// Storage for one worker.
+    pub const fn new() -> Self {
+        const { assert!(ROOT_OPS <= 64, "the root task has at most 64 slots of its own") };
+        Self { worker: Worker::new(), root: RootBlock::new(), spares: [const { Slot::new() }; SPARES] }
+    }
+}
+
+impl<const ROOT_OPS: usize, const SPARES: usize> Default for WorkerStorage<ROOT_OPS, SPARES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// See the module; the fields' rules are WORKER-1 to WORKER-3.
+pub struct Worker {
+    pub(crate) life: AtomicU32,
+    // Shared.
+    pub(crate) inbox: Inbox<Header>,
+    pub(crate) posts: Inbox<Slot>,
+    pub(crate) parker: Parker,
+    bell: SpinMutex<Option<&'static dyn Doorbell>>,
+    // The owner's.
+    pub(crate) queue: LocalQueue,
+    pub(crate) task: Cell<*const Header>,
+    pub(crate) event_loop: Cell<Option<&'static dyn EventLoop>>,
+    pub(crate) batch: Batch,
+    pub(crate) wheel: Wheel,
+    pub(crate) orphans: SlotList,
+    pub(crate) full: SlotList,
+    pub(crate) closing_files: Cell<Option<&'static FileEntry>>,
+    pub(crate) spares: Cell<&'static [Slot]>,
+    pub(crate) spares_per_task: Cell<u32>,
+    pub(crate) in_flight: Cell<u32>,
+    pub(crate) root: Cell<*const Header>,
+    pub(crate) root_body: Cell<RootBody>,
+    pub(crate) wake_at: Cell<u64>,
+    /// Counters.
+    pub stats: Stats,
+}
+
+// SAFETY: WORKER-2.
+unsafe impl Sync for Worker {}
+
+impl core::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Worker({:p}, {} in flight)", self, self.in_flight.get())
+    }
+}
+
+impl Worker {
+    pub(crate) const fn new() -> Self {
+        Self {
+            life: AtomicU32::new(IDLE),
+            inbox: Inbox::new(),
+            posts: Inbox::new(),
+            parker: Parker::new(),
+            bell: SpinMutex::new(None),
+            queue: LocalQueue::new(),
+            task: Cell::new(ptr::null()),
+            event_loop: Cell::new(None),
+            batch: Batch::new(),
+            wheel: Wheel::new(),
+            orphans: SlotList::new(),
+            full: SlotList::new(),
+            closing_files: Cell::new(None),
+            spares: Cell::new(&[]),
+            spares_per_task: Cell::new(0),
+            in_flight: Cell::new(0),
+            root: Cell::new(ptr::null()),
+            root_body: Cell::new(RootBody::NONE),
+            wake_at: Cell::new(u64::MAX),
+            stats: Stats::new(),
+        }
+    }
+
+    /// The loop; there is one between start and close.
+    #[inline]
+    pub(crate) fn event_loop(&self) -> &'static dyn EventLoop {
+        self.event_loop.get().expect("unboxed: the runtime of this worker is closed")
+    }
+
+    /// The task being polled.
+    #[inline]
+    pub(crate) fn task(&self) -> Option<TaskRef> {
+        let task = self.task.get();
+        (!task.is_null()).then_some(TaskRef(task))
+    }
+
+    /// Whether spawns and submissions are taken.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.life.load(Ordering::Relaxed) == STARTED
+    }
+
+    pub(crate) fn set_bell(&self, bell: Option<&'static dyn Doorbell>) {
+        *self.bell.lock() = bell;
+    }
+
+    fn ring(&self) {
+        if self.parker.must_ring() {
+            let bell = *self.bell.lock();
+            if let Some(bell) = bell {
+                bell.ring();
+            }
+        }
+    }
+
+    /// A task from another thread; dropped when the worker is closed.
+    #[cold]
+    pub(crate) fn post_task(&self, task: TaskRef) {
+        // SAFETY: TASK-1, and the caller owns the queue place (STATE-3).
+        if unsafe { self.inbox.push(task.0) }.is_ok() {
+            self.ring();
+        }
+    }
+
+    /// A slot with a request from another thread; false when the worker is closed.
+    #[cold]
+    pub(crate) fn post_slot(&self, slot: &'static Slot, ring: bool) -> bool {
+        // SAFETY: SLOT-3; a slot is posted by whoever saw its request word empty.
+        if unsafe { self.posts.push(slot) }.is_err() {
+            return false;
+        }
+        if ring {
+            self.ring();
+        }
+        true
+    }
+
+    /// Hands an operation to the loop; a full loop keeps the slot waiting without its descriptor.
+    ///
+    /// # Safety
+    /// R0 and R4: what `op` names outlives the terminal completion.
+    #[inline]
+    pub(crate) unsafe fn submit(&self, slot: &'static Slot, generation: u32, op: &Descriptor) {
+        self.in_flight.set(self.in_flight.get() + 1);
+        count(&self.stats.submitted);
+        // SAFETY: passed on.
+        if unsafe { self.event_loop().submit(slot.token(generation), op) }.is_err() {
+            count(&self.stats.starved);
+            slot.queued.set(Queued::Submit);
+            self.full.push(slot);
+        }
+    }
+
+    /// A spare slot for a task that has used up its own.
+    pub(crate) fn take_spare(&self, task: TaskRef) -> Option<&'static Slot> {
+        let taken = &task.core().spares;
+        let mine = |s: &&Slot| s.is_free() && s.owner.get() == task.0;
+        let nobodys = |s: &&Slot| s.is_free() && s.owner.get().is_null();
+        let spares = self.spares.get();
+        if let Some(slot) = spares.iter().find(mine) {
+            return Some(slot);
+        }
+        if taken.get() >= self.spares_per_task.get() {
+            return None;
+        }
+        let slot = spares.iter().find(nobodys)?;
+        taken.set(taken.get() + 1);
+        count(&self.stats.spares_taken);
+        Some(slot)
+    }
+
+    /// Whether a slot is one of this worker's spares.
+    pub(crate) fn is_spare(&self, slot: &Slot) -> bool {
+        self.spares.get().as_ptr_range().contains(&ptr::from_ref(slot))
+    }
+}
+
+/// A list of slots linked by `link`, the loop's own field.
+#[derive(Debug)]
+pub(crate) struct SlotList {
+    head: Cell<*const Slot>,
+    tail: Cell<*const Slot>,
+}
+
+impl SlotList {
+    pub const fn new() -> Self {
+        Self { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()) }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.head.get().is_null()
+    }
+
+    pub fn push(&self, slot: &'static Slot) {
+        slot.link.set(ptr::null());
+        let tail = self.tail.replace(slot);
+        if tail.is_null() {
+            self.head.set(slot);
+        } else {
+            // SAFETY: SLOT-3.
+            unsafe { &*tail }.link.set(slot);
+        }
+    }
+
+    pub fn pop(&self) -> Option<&'static Slot> {
+        // SAFETY: SLOT-3.
+        let slot = unsafe { self.head.get().as_ref() }?;
+        self.head.set(slot.link.get());
+        if self.head.get().is_null() {
+            self.tail.set(ptr::null());
+        }
+        Some(slot)
+    }
+
+    /// Everything at once, leaving the list empty.
+    pub fn take(&self) -> SlotList {
+        let taken = SlotList::new();
+        taken.head.set(self.head.replace(ptr::null()));
+        taken.tail.set(self.tail.replace(ptr::null()));
+        taken
+    }
+}

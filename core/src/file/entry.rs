@@ -1,0 +1,236 @@
+//! One open descriptor.
+//!
+//! FILE-1: `ops` counts operations from submission to terminal completion, plus one for each handle; at
+//! zero, and not before, the descriptor is closed, so the kernel never looks up a number that has another
+//! owner. FILE-2: the entry owns `slot`, for one armed read or accept that outlives futures and tasks.
+//! FILE-3: `lanes` remember a dropped read or write until the next one of its kind has waited for it.
+//! FILE-4: an entry returns to the table once closed; `fd` is written while it has no handle.
+
+use super::table::TableControl;
+use crate::event_loop::{EventLoop, RawFile};
+use crate::exec::{Worker, current};
+use crate::op::{Error, ResultQueue, Slot, WakerCell};
+use crate::sync::{AtomicU32, Ordering};
+use core::cell::Cell;
+use core::sync::atomic::AtomicI32;
+use core::task::{Context, Poll};
+use spin::mutex::SpinMutex;
+
+/// See the module. Zeroed memory is a free entry.
+#[derive(Debug)]
+pub struct FileEntry {
+    fd: AtomicI32,
+    ops: AtomicU32,
+    pub(crate) table: Cell<Option<&'static TableControl>>,
+    pub(crate) next: Cell<Option<&'static FileEntry>>,
+    /// Descriptors that came for accepts that were gone.
+    pub(crate) late: ResultQueue,
+    pub(crate) lanes: [Lane; 2],
+    /// For one armed read or accept.
+    pub(crate) slot: Slot,
+}
+
+// SAFETY: `table` is written once; `next` belongs to the table's lock, or to the worker that closes.
+unsafe impl Sync for FileEntry {}
+
+/// Which direction an operation works in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read = 0,
+    Write = 1,
+}
+
+/// What became of a dropped operation of one direction.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    state: SpinMutex<LaneState>,
+    waker: WakerCell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LaneState {
+    Clear,
+    /// Cancelled operations whose terminal completion is still to come.
+    Draining(u32),
+    /// What the next operation gets instead.
+    Late(i32),
+}
+
+impl Lane {
+    const fn new() -> Self {
+        Self { state: SpinMutex::new(LaneState::Clear), waker: WakerCell::new() }
+    }
+
+    /// A read or write of this lane was dropped in flight.
+    pub fn drain(&self) {
+        let mut state = self.state.lock();
+        *state = match *state {
+            LaneState::Draining(n) => LaneState::Draining(n + 1),
+            _ => LaneState::Draining(1),
+        };
+    }
+
+    /// Its terminal completion has come.
+    pub fn drained(&self, result: i32, keep: bool) {
+        {
+            let mut state = self.state.lock();
+            let LaneState::Draining(n) = *state else { return };
+            *state = match (n, keep && result != CANCELED) {
+                (1, true) => LaneState::Late(result),
+                (1, false) => LaneState::Clear,
+                _ => LaneState::Draining(n - 1),
+            };
+        }
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Waits until no dropped operation is in flight, and gives what it left.
+    pub fn poll_clear(&self, cx: &Context<'_>) -> Poll<Option<i32>> {
+        if let Some(answer) = self.look() {
+            return Poll::Ready(answer);
+        }
+        drop(self.waker.put(cx.waker().clone()));
+        self.look().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn look(&self) -> Option<Option<i32>> {
+        let mut state = self.state.lock();
+        match *state {
+            LaneState::Clear => Some(None),
+            LaneState::Draining(_) => None,
+            LaneState::Late(result) => {
+                // Bytes that are gone stay an error; an end of file or an error is delivered once.
+                if result <= 0 {
+                    *state = LaneState::Clear;
+                }
+                Some(Some(result))
+            }
+        }
+    }
+}
+
+const CANCELED: i32 = -125;
+
+impl FileEntry {
+    pub(crate) const fn new() -> Self {
+        Self {
+            fd: AtomicI32::new(0),
+            ops: AtomicU32::new(0),
+            table: Cell::new(None),
+            next: Cell::new(None),
+            late: ResultQueue::new(),
+            lanes: [Lane::new(), Lane::new()],
+            slot: Slot::new(),
+        }
+    }
+
+    /// The descriptor's number.
+    #[inline]
+    pub fn raw(&self) -> RawFile {
+        self.fd.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn lane(&self, direction: Direction) -> &Lane {
+        &self.lanes[direction as usize]
+    }
+
+    pub(crate) fn open(&self, fd: RawFile) {
+        for lane in &self.lanes {
+            *lane.state.lock() = LaneState::Clear;
+        }
+        self.fd.store(fd, Ordering::Relaxed);
+        self.ops.store(1, Ordering::Release);
+    }
+
+    /// One more operation, by a holder of a handle.
+    #[inline]
+    pub(crate) fn begin_op(&self) {
+        self.ops.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A terminal completion: the last one of a file without handles puts it on the worker's list.
+    #[inline]
+    pub(crate) fn end_op(&'static self, worker: &Worker) {
+        if self.ops.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.next.set(worker.closing_files.replace(Some(self)));
+        }
+    }
+
+    pub(crate) fn next_closing(&self) -> Option<&'static FileEntry> {
+        self.next.get()
+    }
+
+    /// FILE-1: nothing is in flight and no handle is left.
+    pub(crate) fn close_now(&'static self, event_loop: &dyn EventLoop) {
+        while let Some(fd) = self.late.pop() {
+            event_loop.close_file(fd);
+        }
+        event_loop.close_file(self.raw());
+        self.return_to_table();
+    }
+
+    fn return_to_table(&'static self) {
+        if let Some(table) = self.table.get() {
+            table.give_back(self);
+        }
+    }
+}
+
+/// A counted handle to an open descriptor; the last one closes it once its operations have ended.
+///
+/// # Cancel safety
+/// Dropping it waits for nothing.
+#[derive(Debug)]
+pub struct FileHandle {
+    pub(crate) entry: &'static FileEntry,
+}
+
+impl FileHandle {
+    /// The entry.
+    pub fn entry(&self) -> &'static FileEntry {
+        self.entry
+    }
+
+    /// The descriptor's number; it stays this file's as long as the handle lives.
+    pub fn raw(&self) -> RawFile {
+        self.entry.raw()
+    }
+
+    /// The error that a read or write finds when its lane was left dirty.
+    pub(crate) fn late_error(result: i32) -> Result<u32, Error> {
+        match result {
+            bytes @ 1.. => Err(Error::BytesDropped(bytes as u32)),
+            end => Error::check(end),
+        }
+    }
+}
+
+impl Clone for FileHandle {
+    fn clone(&self) -> Self {
+        self.entry.begin_op();
+        Self { entry: self.entry }
+    }
+}
+
+impl Drop for FileHandle {
+    fn drop(&mut self) {
+        if self.entry.ops.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        match current::get().and_then(|w| w.event_loop.get()) {
+            Some(event_loop) => self.entry.close_now(event_loop),
+            None => {
+                let table = self.entry.table.get();
+                if let Some(table) = table {
+                    while let Some(fd) = self.entry.late.pop() {
+                        (table.close)(fd);
+                    }
+                    (table.close)(self.raw());
+                }
+                self.entry.return_to_table();
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The static table of open descriptors (R4): entries, their operations' count, closing without waiting.
+
+mod entry;
+mod table;
+
+pub use entry::{FileEntry, FileHandle};
+pub use table::{FileTable, FileTableMemory};
+
+pub(crate) use table::for_each_slot;

@@ -1,0 +1,183 @@
+//! The table: a static array of entries, its free list, and the list of tables.
+//!
+//! TABLE-1: the free list is touched under the lock only; entries beyond `fresh` were never used.
+
+use super::entry::{FileEntry, FileHandle};
+use crate::event_loop::RawFile;
+use crate::op::{Error, Slot};
+use crate::sync::{AtomicPtr, Ordering};
+use core::ptr;
+use spin::mutex::SpinMutex;
+
+/// What every size of table has.
+#[derive(Debug)]
+pub struct TableControl {
+    inner: SpinMutex<Inner>,
+    pub(crate) close: fn(RawFile),
+    next_table: AtomicPtr<TableControl>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    entries: *const FileEntry,
+    count: u32,
+    free: Option<&'static FileEntry>,
+    fresh: u32,
+    used: u32,
+    used_max: u32,
+}
+
+// SAFETY: it points to the static entries behind it.
+unsafe impl Send for Inner {}
+
+/// Room for `N` open descriptors.
+#[derive(Debug)]
+pub struct FileTable<const N: usize> {
+    control: TableControl,
+    entries: [FileEntry; N],
+}
+
+/// What a table uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileTableMemory {
+    /// Entries.
+    pub entries: u32,
+    /// Bytes of one.
+    pub entry_bytes: usize,
+    /// In use now.
+    pub used: u32,
+    /// The most that were in use at once.
+    pub used_max: u32,
+}
+
+static TABLES: AtomicPtr<TableControl> = AtomicPtr::new(ptr::null_mut());
+
+impl<const N: usize> FileTable<N> {
+    /// An empty table. `close` closes a descriptor where no loop is at hand.
+    pub const fn new(close: fn(RawFile)) -> Self {
+        let inner =
+            Inner { entries: ptr::null(), count: 0, free: None, fresh: 0, used: 0, used_max: 0 };
+        Self {
+            control: TableControl {
+                inner: SpinMutex::new(inner),
+                close,
+                next_table: AtomicPtr::new(ptr::null_mut()),
+            },
+            entries: [const { FileEntry::new() }; N],
+        }
+    }
+
+    /// The part that does not know `N`.
+    pub fn control(&'static self) -> &'static TableControl {
+        let first = {
+            let mut inner = self.control.inner.lock();
+            let first = inner.entries.is_null();
+            inner.entries = self.entries.as_ptr();
+            inner.count = N as u32;
+            first
+        };
+        if first {
+            self.control.register();
+        }
+        &self.control
+    }
+}
+
+impl TableControl {
+    fn register(&'static self) {
+        let mut head = TABLES.load(Ordering::Relaxed);
+        loop {
+            self.next_table.store(head, Ordering::Relaxed);
+            let this = ptr::from_ref(self).cast_mut();
+            match TABLES.compare_exchange_weak(head, this, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(seen) => head = seen,
+            }
+        }
+    }
+
+    /// Takes an entry before there is a descriptor for it.
+    ///
+    /// # Errors
+    /// [`Error::TableFull`].
+    pub fn reserve(&'static self) -> Result<FileReservation, Error> {
+        let mut inner = self.inner.lock();
+        let entry = match inner.free {
+            Some(entry) => {
+                inner.free = entry.next.get();
+                entry
+            }
+            None if inner.fresh < inner.count => {
+                let index = inner.fresh as usize;
+                inner.fresh += 1;
+                // SAFETY: TABLE-1, inside the static array.
+                unsafe { &*inner.entries.add(index) }
+            }
+            None => return Err(Error::TableFull { entries: inner.count }),
+        };
+        inner.used += 1;
+        inner.used_max = inner.used_max.max(inner.used);
+        drop(inner);
+        entry.table.set(Some(self));
+        Ok(FileReservation { entry })
+    }
+
+    pub(crate) fn give_back(&self, entry: &'static FileEntry) {
+        let mut inner = self.inner.lock();
+        entry.next.set(inner.free);
+        inner.free = Some(entry);
+        inner.used -= 1;
+    }
+
+    /// Use and high-water mark.
+    pub fn memory(&self) -> FileTableMemory {
+        let inner = self.inner.lock();
+        FileTableMemory {
+            entries: inner.count,
+            entry_bytes: size_of::<FileEntry>(),
+            used: inner.used,
+            used_max: inner.used_max,
+        }
+    }
+}
+
+/// An entry without a descriptor. Dropping it gives the entry back.
+#[derive(Debug)]
+pub struct FileReservation {
+    entry: &'static FileEntry,
+}
+
+impl FileReservation {
+    /// Fills the entry; from now on the descriptor is the table's to close.
+    pub fn open(self, fd: RawFile) -> FileHandle {
+        let entry = self.entry;
+        core::mem::forget(self);
+        entry.open(fd);
+        FileHandle { entry }
+    }
+}
+
+impl Drop for FileReservation {
+    fn drop(&mut self) {
+        if let Some(table) = self.entry.table.get() {
+            table.give_back(self.entry);
+        }
+    }
+}
+
+/// The armed slots of every entry that has ever been used.
+pub(crate) fn for_each_slot(mut f: impl FnMut(&'static Slot)) {
+    let mut at = TABLES.load(Ordering::Acquire);
+    // SAFETY: tables are static and only ever added.
+    while let Some(table) = unsafe { at.as_ref() } {
+        let (entries, fresh) = {
+            let inner = table.inner.lock();
+            (inner.entries, inner.fresh as usize)
+        };
+        for index in 0..fresh {
+            // SAFETY: TABLE-1.
+            f(unsafe { &(*entries.add(index)).slot });
+        }
+        at = table.next_table.load(Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,34 @@
+//! Tasks, op slots, queues, executor, timers and a scripted event loop, all in memory that the caller owns.
+//!
+//! `no_std`, without `alloc`. The `unboxed` crate binds it to io_uring and threads, and re-exports it.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`task`] | headers, blocks, static pools, join handles, a task's bytes |
+//! | [`op`] | op slots and the handle that drives one |
+//! | [`event_loop`] | the trait of what completes operations; the scripted loop |
+//! | [`exec`] | worker, turn, root task, closing |
+//! | [`time`] | the timer wheel; `sleep`, `timeout`, `interval` |
+//! | [`file`](mod@file) | the static table of descriptors |
+//! | [`buf`] | buffers that operations may borrow |
+//! | [`queue`] | run queue and inbox |
+//!
+//! Each room's page begins with its rules by name; unsafe blocks cite them.
+#![cfg_attr(not(test), no_std)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+#[cfg(not(loom))]
+pub mod buf;
+#[cfg(not(loom))]
+pub mod event_loop;
+pub mod exec;
+#[cfg(not(loom))]
+pub mod file;
+pub mod op;
+pub mod queue;
+mod sync;
+pub mod task;
+#[cfg(not(loom))]
+pub mod time;

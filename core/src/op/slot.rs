@@ -1,0 +1,321 @@
+//! An op slot: the record of one operation in flight, beside the futures that wait for it (R0).
+//!
+//! | field | who touches it, when |
+//! |---|---|
+//! | `state` | submitter (FREE to IN_FLIGHT), loop (to READY or, for an orphan, to FREE), holder (READY to FREE on its own task, to TAKING elsewhere), the ending task (READY to FREE) |
+//! | `result`, `flags` | the loop while IN_FLIGHT, the holder after READY |
+//! | `waker`, `has_waker`, `orphan`, `queued`, `link` | the submitter before IN_FLIGHT, then the loop's thread |
+//! | `req`, `post`, `alt_waker` | a holder on another thread leaves a message, the loop's thread takes it |
+//! | `hold` | the ending task and whoever lets the slot go (`hold.rs`) |
+//! | `owner`, `worker` | written by the submitter, read by all until FREE |
+//! | `body`, `file` | submitter, then the loop's thread, then the holder |
+//!
+//! SLOT-1 (R8): one writer at a time. IN_FLIGHT belongs to the loop's thread; its store of READY or FREE
+//! (Release) is its last access; READY belongs to whoever takes it: plainly on the owner's own task, which
+//! cannot end meanwhile, by compare-and-swap elsewhere.
+//! SLOT-2: the generation grows with each free, so a handle of an earlier activation never matches.
+//! SLOT-3 (R1): slots are `'static` and are never freed, only reused; zeroed memory is a free slot.
+
+use super::hold::Hold;
+use super::keep::Keep;
+use super::waker_cell::WakerCell;
+use crate::event_loop::OpToken;
+use crate::exec::Worker;
+use crate::file::FileEntry;
+use crate::queue::Linked;
+use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use crate::task::Header;
+use core::cell::{Cell, UnsafeCell};
+use core::mem::MaybeUninit;
+use core::num::NonZeroU64;
+use core::task::Waker;
+
+/// No operation.
+pub(crate) const FREE: u32 = 0;
+/// The loop's.
+pub(crate) const IN_FLIGHT: u32 = 1;
+/// Its result lies there.
+pub(crate) const READY: u32 = 2;
+/// A holder elsewhere reads the result; the loop's thread frees it afterwards.
+pub(crate) const TAKING: u32 = 3;
+/// The runtime was closed while the system held it: never free again.
+pub(crate) const DETACHED: u32 = 4;
+const STATE_BITS: u32 = 3;
+const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
+
+/// What a holder on another thread asks of the loop's thread; shares its word with the generation.
+pub(crate) const REQ_WAKER: u32 = 1;
+pub(crate) const REQ_CANCEL: u32 = 2;
+pub(crate) const REQ_DROP: u32 = 4;
+
+/// A timer's place on the wheel.
+#[derive(Clone, Copy)]
+pub(crate) struct TimerBody {
+    pub deadline: u64,
+    pub back: *const Slot,
+    pub place: u16,
+}
+
+/// What the kind of operation needs beside the hot line.
+pub(crate) union SlotBody {
+    pub keep: Keep,
+    pub timer: TimerBody,
+}
+
+/// 128 bytes: a hot line and a cold one.
+#[repr(C, align(64))]
+pub struct Slot {
+    pub(crate) state: AtomicU32,
+    pub(crate) result: Cell<i32>,
+    pub(crate) flags: Cell<u32>,
+    pub(crate) req: AtomicU32,
+    pub(crate) hold: Hold,
+    pub(crate) has_waker: Cell<bool>,
+    pub(crate) orphan: Cell<bool>,
+    pub(crate) kind: Cell<SlotKind>,
+    pub(crate) queued: Cell<Queued>,
+    pub(crate) waker: UnsafeCell<MaybeUninit<Waker>>,
+    pub(crate) link: Cell<*const Slot>,
+    pub(crate) owner: Cell<*const Header>,
+    pub(crate) worker: Cell<*const Worker>,
+    pub(crate) post: AtomicPtr<Slot>,
+    pub(crate) alt_waker: WakerCell,
+    pub(crate) body: UnsafeCell<MaybeUninit<SlotBody>>,
+}
+
+/// Why an IN_FLIGHT slot is linked in one of its worker's lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Queued {
+    /// It is not, or it is a timer on the wheel.
+    No = 0,
+    /// The loop was full: it has not been submitted.
+    Submit = 1,
+    /// The same, and its holder has cancelled it.
+    SubmitCancelled = 2,
+    /// An orphan whose cancel the loop had no room for.
+    Cancel = 3,
+    /// The same, and its terminal completion has come meanwhile.
+    CancelDone = 4,
+}
+
+/// What lies in the slot's body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum SlotKind {
+    /// Nothing.
+    Plain = 0,
+    /// A [`Keep`].
+    Keep = 1,
+    /// A timer on the worker's wheel.
+    Timer = 2,
+    /// A [`Keep`] that takes the results of a multishot.
+    Multi = 3,
+}
+
+const _: () = assert!(size_of::<Slot>() == 128);
+const _: () = assert!(core::mem::offset_of!(Slot, post) == 64, "the hot line ends before `post`");
+
+// SAFETY: SLOT-1 says who touches which field when.
+unsafe impl Sync for Slot {}
+// SAFETY: as above.
+unsafe impl Send for Slot {}
+
+// SAFETY: `post` is used by the slot inboxes only.
+unsafe impl Linked for Slot {
+    unsafe fn link<'a>(node: *const Self) -> &'a AtomicPtr<Self> {
+        // SAFETY: SLOT-3.
+        unsafe { &(*node).post }
+    }
+}
+
+impl core::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let state = self.state.load(Ordering::Relaxed);
+        write!(f, "Slot({:p}, state {}, gen {})", self, state & STATE_MASK, state >> STATE_BITS)
+    }
+}
+
+impl Slot {
+    /// A free slot.
+    pub const fn new() -> Self {
+        Self {
+            state: AtomicU32::new(0),
+            result: Cell::new(0),
+            flags: Cell::new(0),
+            req: AtomicU32::new(0),
+            hold: Hold::new(),
+            has_waker: Cell::new(false),
+            orphan: Cell::new(false),
+            kind: Cell::new(SlotKind::Plain),
+            queued: Cell::new(Queued::No),
+            waker: UnsafeCell::new(MaybeUninit::uninit()),
+            link: Cell::new(core::ptr::null()),
+            owner: Cell::new(core::ptr::null()),
+            worker: Cell::new(core::ptr::null()),
+            post: AtomicPtr::new(core::ptr::null_mut()),
+            alt_waker: WakerCell::new(),
+            body: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// State and generation with an acquire load.
+    #[inline]
+    pub(crate) fn observe(&self) -> (u32, u32) {
+        let word = self.state.load(Ordering::Acquire);
+        (word & STATE_MASK, word >> STATE_BITS)
+    }
+
+    #[inline]
+    pub(crate) fn is_free(&self) -> bool {
+        self.observe().0 == FREE
+    }
+
+    /// FREE to IN_FLIGHT by the submitter, who owns the free slot; returns the generation.
+    #[inline]
+    pub(crate) fn begin(&self, owner: *const Header, worker: *const Worker, waker: Waker) -> u32 {
+        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
+        self.result.set(0);
+        self.flags.set(0);
+        self.orphan.set(false);
+        self.hold.reset();
+        self.owner.set(owner);
+        self.worker.set(worker);
+        // SAFETY: SLOT-1, the submitter owns a free slot; no waker lies in it.
+        unsafe { (*self.waker.get()).write(waker) };
+        self.has_waker.set(true);
+        self.state.store(pack(IN_FLIGHT, generation), Ordering::Relaxed);
+        generation
+    }
+
+    /// Moves the waker out; on the loop's thread while IN_FLIGHT.
+    #[inline]
+    pub(crate) fn take_waker(&self) -> Option<Waker> {
+        if !self.has_waker.replace(false) {
+            return None;
+        }
+        // SAFETY: SLOT-1; `has_waker` says that one lies there.
+        Some(unsafe { (*self.waker.get()).assume_init_read() })
+    }
+
+    /// Puts a waker in; on the loop's thread while IN_FLIGHT. Returns the one to drop.
+    pub(crate) fn put_waker(&self, waker: Waker) -> Option<Waker> {
+        let old = self.take_waker();
+        // SAFETY: SLOT-1.
+        unsafe { (*self.waker.get()).write(waker) };
+        self.has_waker.set(true);
+        old
+    }
+
+    /// Whether the waker in the slot wakes the same task; on the loop's thread while IN_FLIGHT.
+    #[inline]
+    pub(crate) fn has_waker_like(&self, waker: &Waker) -> bool {
+        // SAFETY: SLOT-1; `has_waker` says that one lies there.
+        self.has_waker.get() && unsafe { (*self.waker.get()).assume_init_ref() }.will_wake(waker)
+    }
+
+    /// The loop's last access in the life of an operation that somebody waits for.
+    #[inline]
+    pub(crate) fn set_ready(&self) {
+        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
+        self.state.store(pack(READY, generation), Ordering::Release);
+    }
+
+    /// Free with a new generation: the last access of whoever owns the slot now.
+    #[inline]
+    pub(crate) fn set_free(&self) {
+        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
+        self.state.store(pack(FREE, generation.wrapping_add(1)), Ordering::Release);
+    }
+
+    /// Never free again.
+    pub(crate) fn set_detached(&self) {
+        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
+        self.state.store(pack(DETACHED, generation), Ordering::Release);
+    }
+
+    /// READY to TAKING, for a holder that is not on the owner's own task, and for the ending task.
+    pub(crate) fn claim(&self, generation: u32) -> bool {
+        self.state
+            .compare_exchange(
+                pack(READY, generation),
+                pack(TAKING, generation),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
+            .is_ok()
+    }
+
+    /// Leaves a request of this generation; true when the slot must be posted.
+    pub(crate) fn request(&self, generation: u32, bits: u32) -> bool {
+        let mut now = self.req.load(Ordering::Relaxed);
+        loop {
+            let kept = if now >> STATE_BITS == generation & (u32::MAX >> STATE_BITS) {
+                now & STATE_MASK
+            } else {
+                0
+            };
+            match self.req.compare_exchange_weak(
+                now,
+                pack(kept | bits, generation),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return now & STATE_MASK == 0,
+                Err(seen) => now = seen,
+            }
+        }
+    }
+
+    /// The loop's thread takes the requests and the generation that they are for.
+    pub(crate) fn take_requests(&self) -> (u32, u32) {
+        let word = self.req.swap(0, Ordering::AcqRel);
+        (word & STATE_MASK, word >> STATE_BITS)
+    }
+
+    /// The token of the present activation.
+    #[inline]
+    pub(crate) fn token(&'static self, generation: u32) -> OpToken {
+        let address = core::ptr::from_ref(self).expose_provenance() as u64;
+        assert!(address >> 48 == 0, "unboxed: a slot lies above the 48-bit address space");
+        // SAFETY: a reference is not null.
+        OpToken(unsafe { NonZeroU64::new_unchecked(address | u64::from(generation & 0xffff) << 48) })
+    }
+
+    /// The slot of a token, when the token is of the present activation.
+    #[inline]
+    pub(crate) fn of_token(token: OpToken) -> Option<&'static Slot> {
+        let data = token.0.get();
+        let slot = core::ptr::with_exposed_provenance::<Slot>((data & 0xffff_ffff_ffff) as usize);
+        // SAFETY: SLOT-3; tokens are made from slots only.
+        let slot: &'static Slot = unsafe { &*slot };
+        let generation = slot.state.load(Ordering::Relaxed) >> STATE_BITS;
+        (generation & 0xffff == (data >> 48) as u32).then_some(slot)
+    }
+
+    /// The file entry that the operation counts on, if any.
+    pub(crate) fn file(&self) -> Option<&'static FileEntry> {
+        match self.kind.get() {
+            // SAFETY: SLOT-1; the kind says that a `Keep` lies there.
+            SlotKind::Keep | SlotKind::Multi => unsafe { (*self.body.get()).assume_init_ref().keep.file },
+            _ => None,
+        }
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[inline]
+pub(crate) fn pack(state: u32, generation: u32) -> u32 {
+    state | generation << STATE_BITS
+}
+
+/// The generation as the state word holds it.
+#[inline]
+pub(crate) fn same_generation(a: u32, b: u32) -> bool {
+    (a ^ b) << STATE_BITS == 0
+}

@@ -1,0 +1,65 @@
+//! The worker's own run queue: an intrusive first-in, first-out list, touched by its owner only.
+
+use crate::sync::Ordering;
+use crate::task::{Header, TaskRef};
+use core::cell::Cell;
+use core::ptr;
+
+/// LOCAL-1: a task in it is QUEUED and its `next` belongs to this list (STATE-3).
+#[derive(Debug)]
+pub(crate) struct LocalQueue {
+    head: Cell<*const Header>,
+    tail: Cell<*const Header>,
+}
+
+impl LocalQueue {
+    pub const fn new() -> Self {
+        Self { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()) }
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.head.get().is_null()
+    }
+
+    #[inline]
+    pub fn push(&self, task: TaskRef) {
+        task.header().next.store(ptr::null_mut(), Ordering::Relaxed);
+        let tail = self.tail.replace(task.0);
+        if tail.is_null() {
+            self.head.set(task.0);
+        } else {
+            TaskRef(tail).header().next.store(task.0.cast_mut(), Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    pub fn pop(&self) -> Option<TaskRef> {
+        let head = self.head.get();
+        if head.is_null() {
+            return None;
+        }
+        let next = TaskRef(head).header().next.load(Ordering::Relaxed);
+        self.head.set(next);
+        if next.is_null() {
+            self.tail.set(ptr::null());
+        }
+        Some(TaskRef(head))
+    }
+
+    /// Takes one task out of the middle; false when it is not here.
+    pub fn remove(&self, task: TaskRef) -> bool {
+        let mut found = false;
+        let rest = LocalQueue::new();
+        while let Some(one) = self.pop() {
+            if one == task {
+                found = true;
+            } else {
+                rest.push(one);
+            }
+        }
+        self.head.set(rest.head.get());
+        self.tail.set(rest.tail.get());
+        found
+    }
+}

@@ -1,0 +1,9 @@
+//! Queues of tasks and slots. Every link lies in the node, so no queue can be full or grow.
+
+mod inbox;
+#[cfg(not(loom))]
+mod local;
+
+pub use inbox::{Chain, Inbox, InboxClosed, Linked};
+#[cfg(not(loom))]
+pub(crate) use local::LocalQueue;

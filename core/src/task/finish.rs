@@ -1,0 +1,101 @@
+//! The end of a task: its slots, its output, its joiner, its memory (R7).
+
+use super::header::TaskRef;
+use super::state;
+use crate::exec::Worker;
+use crate::op::{FREE, IN_FLIGHT, READY, REQ_DROP, Slot};
+
+/// The body has ended; the runner's last steps. On the task's thread.
+pub(crate) fn finish(worker: &'static Worker, task: TaskRef) {
+    let header = task.header();
+    if task.core().busy.replace(0) != 0 || task.core().spares.get() != 0 {
+        take_back_slots(worker, task);
+    }
+    let before = header.state.done();
+    let _last = Unref(task);
+    if before & state::DETACHED != 0 && before & state::NO_OUTPUT == 0 {
+        // SAFETY: BODY-2; DETACHED came before done, so the output is the runner's.
+        unsafe { (task.vtable().drop_output)(task.0) };
+    }
+    if before & state::JOIN_WAKER != 0 {
+        // SAFETY: JOIN-2: after done the cell is only read, until release.
+        unsafe { (*task.core().join.get()).assume_init_ref() }.wake_by_ref();
+    }
+}
+
+/// Gives a reference back also when foreign code panics.
+struct Unref(TaskRef);
+
+impl Drop for Unref {
+    fn drop(&mut self) {
+        unref(self.0);
+    }
+}
+
+/// R7: READY slots become free, slots in flight are orphaned and pin the block. The references are added
+/// before the marking, so that no completion in between finds the count too low.
+#[cold]
+fn take_back_slots(worker: &'static Worker, task: TaskRef) {
+    let spares = worker.spares.get().iter().filter(|s| s.owner.get() == task.0);
+    let taken = task.slots().iter().filter(|s| !s.is_free()).count() as u32
+        + spares.clone().count() as u32;
+    if taken == 0 {
+        return;
+    }
+    task.header().refs.add(taken);
+    let mut pinned = 0;
+    for slot in task.slots() {
+        if take_back(worker, slot) {
+            pinned += 1;
+        }
+    }
+    for slot in spares {
+        if take_back(worker, slot) {
+            pinned += 1;
+        } else if slot.is_free() {
+            slot.owner.set(core::ptr::null());
+        }
+    }
+    task.core().spares.set(0);
+    // `pinned` slots give their reference back at their terminal completion.
+    task.header().refs.drop_excess(taken - pinned);
+}
+
+/// True when the slot pins the block.
+fn take_back(worker: &'static Worker, slot: &'static Slot) -> bool {
+    let (state, generation) = slot.observe();
+    match state {
+        FREE => return false,
+        READY if slot.claim(generation) => {
+            worker.discard(slot);
+            return false;
+        }
+        IN_FLIGHT if !core::ptr::eq(slot.worker.get(), worker) => {
+            slot.ask(generation, REQ_DROP);
+        }
+        IN_FLIGHT => drop(worker.orphan(slot)),
+        _ => {}
+    }
+    !slot.hold.pin()
+}
+
+/// Gives one reference back; the last one releases the block.
+#[inline]
+pub(crate) fn unref(task: TaskRef) {
+    if task.header().refs.drop_one() {
+        release(task);
+    }
+}
+
+fn release(task: TaskRef) {
+    let word = task.header().state.load();
+    debug_assert_eq!(word & (state::LIVE | state::RUNNING), 0);
+    let waker = (word & state::JOIN_WAKER != 0).then(|| {
+        // SAFETY: JOIN-2: at zero references nobody else looks.
+        unsafe { (*task.core().join.get()).assume_init_read() }
+    });
+    // SAFETY: REFS-2.
+    unsafe { (task.vtable().release)(task.0) };
+    // Foreign code, after the last look at the block.
+    drop(waker);
+}

@@ -1,0 +1,173 @@
+//! The 32 bytes that every task begins with, and the 32 of bookkeeping behind them.
+//!
+//! | field | who touches it, when |
+//! |---|---|
+//! | `state`, `refs` | everyone, by the steps of `state.rs` and `refs.rs` |
+//! | `next` | the owner of the queue place; the pool while the block is free |
+//! | `vtable` | written by the claimer before publish, then only read |
+//! | `home` | written by the claimer and the runner, read by whoever won the queue place (STATE-3) |
+//! | `busy`, `spares` | the runner, while RUNNING |
+//! | `join` | the join handle while JOIN_WAKER is clear or the task is LIVE; after done only read |
+//!
+//! TASK-1 (R1): headers are `'static` and are never freed, only reused. A waker is an uncounted pointer
+//! to one; a stale wake is a spurious poll. TASK-2: zeroed memory is a free task. TASK-3: slots lie right
+//! behind the bookkeeping, at byte 64.
+
+use super::refs::Refs;
+use super::state::StateWord;
+use super::vtable::TaskVtable;
+use crate::exec::{Worker, current};
+use crate::op::Slot;
+use crate::queue::Linked;
+use crate::sync::{AtomicPtr, Ordering};
+use core::cell::{Cell, UnsafeCell};
+use core::mem::MaybeUninit;
+use core::task::Waker;
+
+/// See the module.
+#[repr(C)]
+pub struct Header {
+    pub(crate) state: StateWord,
+    pub(crate) refs: Refs,
+    pub(crate) next: AtomicPtr<Header>,
+    pub(crate) vtable: Cell<Option<&'static TaskVtable>>,
+    pub(crate) home: AtomicPtr<Worker>,
+}
+
+const _: () = assert!(size_of::<Header>() == 32);
+
+/// A header and its bookkeeping: what lies before the slots.
+#[repr(C, align(64))]
+pub struct TaskCore {
+    pub(crate) header: Header,
+    pub(crate) busy: Cell<u64>,
+    pub(crate) join: UnsafeCell<MaybeUninit<Waker>>,
+    pub(crate) spares: Cell<u32>,
+}
+
+const _: () = assert!(size_of::<TaskCore>() == 64);
+
+// SAFETY: the table of the module says who touches which field when.
+unsafe impl Sync for Header {}
+// SAFETY: as above.
+unsafe impl Sync for TaskCore {}
+
+// SAFETY: `next` belongs to the owner of the queue place (STATE-3).
+unsafe impl Linked for Header {
+    #[inline]
+    unsafe fn link<'a>(node: *const Self) -> &'a AtomicPtr<Self> {
+        // SAFETY: TASK-1.
+        unsafe { &(*node).next }
+    }
+}
+
+impl core::fmt::Debug for Header {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Task({:p}, state {:#x}, refs {})", self, self.state.load(), self.refs.count())
+    }
+}
+
+impl TaskCore {
+    /// A free task.
+    pub const fn new() -> Self {
+        Self {
+            header: Header {
+                state: StateWord::new(),
+                refs: Refs::new(),
+                next: AtomicPtr::new(core::ptr::null_mut()),
+                vtable: Cell::new(None),
+                home: AtomicPtr::new(core::ptr::null_mut()),
+            },
+            busy: Cell::new(0),
+            join: UnsafeCell::new(MaybeUninit::uninit()),
+            spares: Cell::new(0),
+        }
+    }
+}
+
+impl Default for TaskCore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A one-word handle to a task's header; uncounted (TASK-1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TaskRef(pub(crate) *const Header);
+
+// SAFETY: TASK-1; a header may be used from any thread by its table.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl core::fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.header().fmt(f)
+    }
+}
+
+impl TaskRef {
+    #[inline]
+    pub(crate) fn header(self) -> &'static Header {
+        // SAFETY: TASK-1.
+        unsafe { &*self.0 }
+    }
+
+    /// The bookkeeping behind the header.
+    #[inline]
+    pub(crate) fn core(self) -> &'static TaskCore {
+        // SAFETY: every header is the first field of a `TaskCore`, from whose pointer it was made.
+        unsafe { &*self.0.cast::<TaskCore>() }
+    }
+
+    #[inline]
+    pub(crate) fn vtable(self) -> &'static TaskVtable {
+        self.header().vtable.get().expect("unboxed: a task without a body was used")
+    }
+
+    /// The task's own slots.
+    #[inline]
+    pub(crate) fn slots(self) -> &'static [Slot] {
+        self.slots_of(self.vtable())
+    }
+
+    #[inline]
+    pub(crate) fn slots_of(self, vtable: &TaskVtable) -> &'static [Slot] {
+        let count = vtable.slots as usize;
+        // SAFETY: TASK-3; the vtable knows how many there are.
+        unsafe { core::slice::from_raw_parts(self.0.cast::<TaskCore>().add(1).cast::<Slot>(), count) }
+    }
+
+    /// Asks that the task be polled. From any thread.
+    #[inline]
+    pub fn wake(self) {
+        if self.header().state.wake() {
+            self.enqueue();
+        }
+    }
+
+    /// Asks that the task's body be dropped instead of polled. From any thread.
+    pub fn abort(self) {
+        if self.header().state.abort() {
+            self.enqueue();
+        }
+    }
+
+    /// The task's name, for messages.
+    pub fn name(self) -> &'static str {
+        self.header().vtable.get().map_or("(free)", |v| v.name)
+    }
+
+    /// Puts the task where it runs next; the caller owns the queue place.
+    #[inline]
+    fn enqueue(self) {
+        let home = self.header().home.load(Ordering::Relaxed);
+        // SAFETY: a published task has a home, and workers are `'static` (WORKER-1).
+        let home = unsafe { &*home };
+        if core::ptr::eq(current::worker(), home) {
+            home.queue.push(self);
+        } else {
+            home.post_task(self);
+        }
+    }
+}

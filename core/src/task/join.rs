@@ -1,0 +1,205 @@
+//! Waiting for a task, and ending it.
+//!
+//! JOIN-1: the one join handle of an activation holds a reference, so the header and the output stay.
+//! JOIN-2: the join cell belongs to the handle while JOIN_WAKER is clear; setting the bit lends it to the
+//! runner; after done everyone only reads it, and the release drops what lies in it.
+
+use super::header::TaskRef;
+use super::state::{DETACHED, JOIN_WAKER, LIVE, NO_OUTPUT, PANICKED};
+use super::unref;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+/// Why a task gave no output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinError {
+    /// It was aborted.
+    Aborted,
+    /// Its body panicked.
+    Panicked,
+}
+
+impl core::fmt::Display for JoinError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Aborted => "the task was aborted",
+            Self::Panicked => "the task's body panicked",
+        })
+    }
+}
+
+impl core::error::Error for JoinError {}
+
+/// The owner of a task's output. Dropping it detaches: the task goes on, its output is dropped.
+///
+/// # Cancel safety
+/// It is a future; polling it and dropping it instead only detaches.
+#[derive(Debug)]
+#[must_use = "a dropped JoinHandle detaches its task; say `.detach()` if that is meant"]
+pub struct JoinHandle<T> {
+    /// Null once the output is taken.
+    task: *const super::header::Header,
+    body_offset: usize,
+    output: PhantomData<T>,
+}
+
+// SAFETY: JOIN-1; the handle takes or drops a `T` wherever it is.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: a shared handle gives out `&T`.
+unsafe impl<T: Send + Sync> Sync for JoinHandle<T> {}
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(task: TaskRef, body_offset: usize) -> Self {
+        Self { task: task.0, body_offset, output: PhantomData }
+    }
+
+    #[inline]
+    fn task(&self) -> TaskRef {
+        assert!(!self.task.is_null(), "unboxed: a JoinHandle was used after it had given its output");
+        TaskRef(self.task)
+    }
+
+    fn output(&self) -> *const T {
+        self.task.cast::<u8>().wrapping_add(self.body_offset).cast()
+    }
+
+    /// Asks the task to end without an output; its body is dropped on its own thread, soon.
+    pub fn abort(&self) {
+        self.task().abort();
+    }
+
+    /// A counted handle that can only abort.
+    pub fn abort_handle(&self) -> AbortHandle {
+        let task = self.task();
+        task.header().refs.add(1);
+        AbortHandle { task }
+    }
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.task().header().state.load() & LIVE == 0
+    }
+
+    /// The output, where it lies; none while the task runs.
+    ///
+    /// # Errors
+    /// [`JoinError`] when the task ended without one.
+    pub fn peek(&self) -> Option<Result<&T, JoinError>> {
+        let word = self.task().header().state.load();
+        if word & LIVE != 0 {
+            return None;
+        }
+        // SAFETY: BODY-1 and BODY-2: done, with an output, which is the handle's.
+        Some(outcome(word).map(|()| unsafe { &*self.output() }))
+    }
+
+    /// Lets the task go on alone.
+    pub fn detach(self) {}
+
+    fn take(&mut self, word: u32) -> Result<T, JoinError> {
+        let outcome = outcome(word);
+        // SAFETY: BODY-2; the handle forgets the task right after.
+        let output = outcome.map(|()| unsafe { self.output().read() });
+        unref(TaskRef(core::mem::replace(&mut self.task, core::ptr::null())));
+        output
+    }
+}
+
+fn outcome(word: u32) -> Result<(), JoinError> {
+    match word & (NO_OUTPUT | PANICKED) {
+        0 => Ok(()),
+        NO_OUTPUT => Err(JoinError::Aborted),
+        _ => Err(JoinError::Panicked),
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let task = self.task();
+        let state = &task.header().state;
+        let cell = task.core().join.get();
+        loop {
+            let word = state.load();
+            if word & LIVE == 0 {
+                return Poll::Ready(self.take(word));
+            }
+            if word & JOIN_WAKER != 0 {
+                // SAFETY: JOIN-2: everyone only reads while the bit is set.
+                if unsafe { (*cell).assume_init_ref() }.will_wake(cx.waker()) {
+                    return Poll::Pending;
+                }
+                if !state.clear_join_waker() {
+                    continue;
+                }
+                // SAFETY: JOIN-2: the cell is the handle's again.
+                drop(unsafe { (*cell).assume_init_read() });
+            }
+            let waker = cx.waker().clone();
+            // SAFETY: JOIN-2: the bit is clear.
+            unsafe { (*cell).write(waker) };
+            if state.set_join_waker() {
+                return Poll::Pending;
+            }
+            // Done came first: the runner did not look at the cell.
+            // SAFETY: JOIN-2.
+            drop(unsafe { (*cell).assume_init_read() });
+        }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if self.task.is_null() {
+            return;
+        }
+        let task = TaskRef(self.task);
+        let word = task.header().state.detach();
+        debug_assert_eq!(word & DETACHED, 0);
+        let release = Release(task);
+        if word & (LIVE | NO_OUTPUT) == 0 {
+            // SAFETY: BODY-2: done came before DETACHED, so the output is the handle's.
+            unsafe { self.output().cast_mut().drop_in_place() };
+        }
+        drop(release);
+    }
+}
+
+/// Gives the reference back also when the output's drop panics.
+struct Release(TaskRef);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        unref(self.0);
+    }
+}
+
+/// Aborts a task from anywhere; see [`JoinHandle::abort_handle`].
+#[derive(Debug)]
+pub struct AbortHandle {
+    task: TaskRef,
+}
+
+impl AbortHandle {
+    /// As [`JoinHandle::abort`].
+    pub fn abort(&self) {
+        self.task.abort();
+    }
+}
+
+impl Clone for AbortHandle {
+    fn clone(&self) -> Self {
+        self.task.header().refs.add(1);
+        Self { task: self.task }
+    }
+}
+
+impl Drop for AbortHandle {
+    fn drop(&mut self) {
+        unref(self.task);
+    }
+}

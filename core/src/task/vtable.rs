@@ -1,0 +1,33 @@
+//! What the executor knows of a body: three functions, callable from C.
+
+use super::header::Header;
+
+/// The body has not ended.
+pub const BODY_PENDING: i32 = 0;
+/// The body has ended; nothing of it is left but its output.
+pub const BODY_DONE: i32 = 1;
+
+/// A task's kind. `poll` and `stop` run on the task's thread while RUNNING; `release` runs anywhere.
+#[repr(C)]
+#[derive(Debug)]
+pub struct TaskVtable {
+    /// Polls the body: [`BODY_PENDING`], or [`BODY_DONE`] with the output written.
+    pub(crate) poll: unsafe extern "C-unwind" fn(*const Header) -> i32,
+    /// Stops the body. [`BODY_PENDING`] asks to be called again at a later start, instead of `poll`.
+    pub(crate) stop: unsafe extern "C-unwind" fn(*const Header) -> i32,
+    /// Drops the output that nobody took.
+    pub(crate) drop_output: unsafe extern "C-unwind" fn(*const Header),
+    /// Gives the memory back, exactly once an activation.
+    pub(crate) release: unsafe extern "C-unwind" fn(*const Header),
+    /// How many slots lie behind the bookkeeping.
+    pub(crate) slots: u32,
+    /// The storage's own: for a pool's block, its pool.
+    pub(crate) context: *const (),
+    /// For messages.
+    pub(crate) name: &'static str,
+}
+
+// SAFETY: `context` points to a static that may be used from any thread.
+unsafe impl Sync for TaskVtable {}
+// SAFETY: as above.
+unsafe impl Send for TaskVtable {}

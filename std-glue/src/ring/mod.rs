@@ -1,0 +1,50 @@
+//! The io_uring loop: one ring, used by one thread, that completes op slots.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`ladder`] | sizes, the setup flags from best to plainest, and why a ring is refused |
+//! | [`ring_loop`] | [`RingLoop`]: submit, cancel, close |
+//! | `turn` | one turn: enter the kernel at most as often as needed, then reap |
+//! | `encode` | a descriptor becomes a submission queue entry |
+//! | `params` | memory that the kernel reads while it takes an entry |
+//! | `bell` | how another thread wakes a sleeping ring |
+//!
+//! # Invariants
+//!
+//! **RING-1. One thread.** Everything of a [`RingLoop`] is touched by the thread that opened it; the type is
+//! neither `Send` nor `Sync`. Other threads see only its bell, which is a static.
+//!
+//! **RING-2. One queue view at a time.** A view of the submission or of the completion queue lives inside one
+//! expression or one small block, in which nothing is called that makes another view of the same queue. So
+//! the views of the `io-uring` crate, which copy head and tail, never disagree. In particular no view lives
+//! while the reaper runs.
+//!
+//! **RING-3. A parameter block belongs to a place in the submission queue.** It is written only for an entry
+//! that is about to be pushed at that place, which is free; the kernel has copied it when it has consumed
+//! the entry (`IORING_FEAT_SUBMIT_STABLE`, required at setup), and only then is the place free again.
+//!
+//! **RING-4. User data is a token or a tag.** A token's low six bits are zero and it is not zero; tags are the
+//! numbers 1 to 63. Completions of tags are swallowed, so every token that reaches the reaper is one that the
+//! worker gave, and since the kernel reports each entry to its end, it reaches it as often as the kernel says.
+//!
+//! **RING-5. What is visible is reaped before anyone sleeps.** A turn sleeps only if the completion queue was
+//! empty, the kernel kept no overflow, the reaper had room, and no ring of the bell is unanswered.
+//!
+//! **RING-6. The bell is armed before the first sleep,** and again, when its poll has ended, before the next.
+//! Its eventfd lives as long as the process, so a late ringer at worst wakes a ring for nothing.
+//!
+//! **RING-7. The kernel is the only one that ends an operation.** The loop never invents a completion and
+//! never forgets an entry that it pushed: an entry that the kernel did not take stays in the queue and goes
+//! with the next enter.
+//!
+//! **RING-8. No heap** between `open` and `close`; also `open` takes its memory from the system directly.
+
+mod bell;
+mod encode;
+pub mod ladder;
+mod params;
+pub mod ring_loop;
+mod turn;
+
+pub use ladder::{RingConfig, Rung, SetupError, probe};
+pub use ring_loop::RingLoop;

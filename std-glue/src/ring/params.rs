@@ -1,0 +1,104 @@
+//! Parameter blocks: what the kernel reads only while it takes an entry, an address or a list of pieces.
+//!
+//! There is one block for each place in the submission queue (RING-3), in pages from the system. A ring that
+//! never connects and never writes several pieces never touches them.
+
+use core::net::SocketAddr;
+use core::ptr::NonNull;
+
+use unboxed_core::event_loop::{IO_RANGES_MAX, IoRange};
+
+use super::ladder::SetupError;
+
+/// One block.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) union Params {
+    pieces: [libc::iovec; IO_RANGES_MAX],
+    v4: libc::sockaddr_in,
+    v6: libc::sockaddr_in6,
+}
+
+/// One block a place.
+pub(super) struct ParamBlocks {
+    base: NonNull<Params>,
+    count: u32,
+}
+
+impl ParamBlocks {
+    /// Takes the pages. `count` is the queue's size, a power of two.
+    pub(super) fn map(count: u32) -> Result<Self, SetupError> {
+        let bytes = count as usize * size_of::<Params>();
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new anonymous mapping wherever the system likes; nothing existing is touched.
+        let pages = unsafe { libc::mmap(core::ptr::null_mut(), bytes, protection, flags, -1, 0) };
+        match NonNull::new(pages.cast::<Params>()) {
+            Some(base) if pages != libc::MAP_FAILED => Ok(Self { base, count }),
+            _ => Err(SetupError::from_io(&std::io::Error::last_os_error())),
+        }
+    }
+
+    /// The block of the place that a queue's tail names.
+    pub(super) fn at(&self, tail: u32) -> *mut Params {
+        // SAFETY: the index is below `count`, so it lies within the mapping.
+        unsafe { self.base.as_ptr().add((tail & (self.count - 1)) as usize) }
+    }
+}
+
+impl Drop for ParamBlocks {
+    fn drop(&mut self) {
+        // SAFETY: RING-3: the ring is gone, so nobody reads them any more; base and length are the mapping's.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.count as usize * size_of::<Params>()) };
+    }
+}
+
+/// Writes an address in the system's form.
+///
+/// # Safety
+/// `block` is the block of a free place (RING-3).
+pub(super) unsafe fn put_address(
+    block: *mut Params,
+    address: &SocketAddr,
+) -> (*const libc::sockaddr, libc::socklen_t) {
+    let length = match address {
+        SocketAddr::V4(v4) => {
+            let system = libc::sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: v4.port().to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                sin_zero: [0; 8],
+            };
+            // SAFETY: RING-3, by this function's contract; the block has room and alignment for every variant.
+            unsafe { (&raw mut (*block).v4).write(system) };
+            size_of::<libc::sockaddr_in>()
+        }
+        SocketAddr::V6(v6) => {
+            let system = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: v6.port().to_be(),
+                // As std and libc have it: the flow label goes as it came, the scope in the host's order.
+                sin6_flowinfo: v6.flowinfo(),
+                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_scope_id: v6.scope_id(),
+            };
+            // SAFETY: as above.
+            unsafe { (&raw mut (*block).v6).write(system) };
+            size_of::<libc::sockaddr_in6>()
+        }
+    };
+    (block.cast_const().cast(), length as libc::socklen_t)
+}
+
+/// Writes a list of pieces in the system's form.
+///
+/// # Safety
+/// `block` is the block of a free place (RING-3).
+pub(super) unsafe fn put_pieces(block: *mut Params, ranges: &[IoRange]) -> (*const libc::iovec, u32) {
+    let first = block.cast::<libc::iovec>();
+    for (index, range) in ranges.iter().take(IO_RANGES_MAX).enumerate() {
+        let piece = libc::iovec { iov_base: range.data.cast(), iov_len: range.len };
+        // SAFETY: RING-3, by this function's contract; a block has room for `IO_RANGES_MAX` pieces.
+        unsafe { first.add(index).write(piece) };
+    }
+    (first.cast_const(), ranges.len().min(IO_RANGES_MAX) as u32)
+}

@@ -1,0 +1,212 @@
+//! The loop: what it owns, and how entries get into its submission queue.
+
+use core::cell::{Cell, UnsafeCell};
+use core::marker::PhantomData;
+
+use io_uring::squeue::{Entry, Flags};
+use io_uring::{EnterFlags, IoUring};
+use unboxed_core::event_loop::{Descriptor, Doorbell, EventLoop, Full, OpToken, RawFile, Reaper, Wait};
+
+use super::bell::Bell;
+use super::encode;
+use super::ladder::{self, RingConfig, Rung, SetupError};
+use super::params::ParamBlocks;
+
+/// One ring. Opened on the thread that uses it, then placed in static storage: nothing points into it, the
+/// kernel's part lies in its own pages.
+pub struct RingLoop {
+    /// `None` after `close`.
+    pub(super) ring: UnsafeCell<Option<IoUring>>,
+    params: ParamBlocks,
+    pub(super) bell: &'static Bell,
+    /// Whether the bell's poll is queued or armed (RING-6).
+    pub(super) armed: Cell<bool>,
+    /// The bell rang in a turn that did not want to sleep; the next one that wants to returns at once.
+    pub(super) rung_early: Cell<bool>,
+    /// Entries pushed so far, wrapping.
+    pushed: Cell<u32>,
+    /// Places of the submission queue.
+    pub(super) entries: u32,
+    /// Places that operations may fill; the rest is for cancels.
+    op_limit: u32,
+    rung: Rung,
+    /// Flags of every enter that may sleep.
+    pub(super) sleep_flags: EnterFlags,
+    /// For entries of our own whose success interests nobody.
+    quiet: Flags,
+    /// RING-1: neither `Send` nor `Sync`.
+    thread: PhantomData<*mut ()>,
+}
+
+impl core::fmt::Debug for RingLoop {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("RingLoop").field("entries", &self.entries).field("rung", &self.rung).finish_non_exhaustive()
+    }
+}
+
+impl RingLoop {
+    /// Sets a ring up for the calling thread, which must be the one that uses it.
+    ///
+    /// # Errors
+    /// [`SetupError`] says why not, and what to do.
+    pub fn open(config: RingConfig) -> Result<Self, SetupError> {
+        let (ring, rung) = ladder::build(&config)?;
+        // The kernel rounded the size up; a queue view tells what it became.
+        // SAFETY: RING-2: the only view of a ring that nobody else knows yet.
+        let entries = unsafe { ring.submission_shared() }.capacity() as u32;
+        let params = ParamBlocks::map(entries)?;
+        let sleep_flags = EnterFlags::GETEVENTS | no_iowait(&ring);
+        let quiet =
+            if ring.params().is_feature_skip_cqe_on_success() { Flags::SKIP_SUCCESS } else { Flags::empty() };
+        Ok(Self {
+            ring: UnsafeCell::new(Some(ring)),
+            params,
+            bell: Bell::claim()?,
+            armed: Cell::new(false),
+            rung_early: Cell::new(false),
+            pushed: Cell::new(0),
+            entries,
+            op_limit: entries - (entries / 8).max(1),
+            rung,
+            sleep_flags,
+            quiet,
+            thread: PhantomData,
+        })
+    }
+
+    /// The rung that the kernel agreed to.
+    pub fn rung(&self) -> Rung {
+        self.rung
+    }
+
+    /// Places of the submission queue.
+    pub fn entries(&self) -> u32 {
+        self.entries
+    }
+
+    /// The ring, unless it is closed.
+    #[inline]
+    pub(super) fn ring(&self) -> Option<&IoUring> {
+        // SAFETY: RING-1; only `close` writes, and no reference from here lives in a caller of `close`.
+        unsafe { (*self.ring.get()).as_ref() }
+    }
+
+    /// Pushes `entry` if fewer than `limit` places are taken, after one system call that empties the queue
+    /// if need be.
+    pub(super) fn push(&self, ring: &IoUring, limit: u32, entry: &Entry) -> Result<(), Full> {
+        self.make_room(ring, limit)?;
+        // SAFETY: RING-2: a view of this block only. The entries that come here name no memory.
+        let pushed = unsafe { ring.submission_shared().push(entry) };
+        self.count_push();
+        pushed.map_err(|_| Full)
+    }
+
+    /// Sees to it that fewer than `limit` places are taken.
+    #[inline]
+    fn make_room(&self, ring: &IoUring, limit: u32) -> Result<(), Full> {
+        // SAFETY: RING-2: a view of this expression only.
+        if unsafe { ring.submission_shared() }.len() < limit as usize { Ok(()) } else { self.flush(ring, limit) }
+    }
+
+    /// One enter that starts what is queued. While the kernel keeps completions that found no room, more
+    /// operations would only add to them: then the worker has to reap first.
+    #[cold]
+    fn flush(&self, ring: &IoUring, limit: u32) -> Result<(), Full> {
+        // SAFETY: RING-2: a view of this block only.
+        let (queued, overflow) = unsafe {
+            let queue = ring.submission_shared();
+            (queue.len(), queue.cq_overflow())
+        };
+        if overflow {
+            return Err(Full);
+        }
+        self.enter(ring, queued, 0, EnterFlags::empty());
+        // SAFETY: RING-2: a view of this expression only.
+        if unsafe { ring.submission_shared() }.len() < limit as usize { Ok(()) } else { Err(Full) }
+    }
+
+    /// The queue's places are taken in order, so the number of pushes names the next one (RING-3).
+    #[inline]
+    fn count_push(&self) {
+        self.pushed.set(self.pushed.get().wrapping_add(1));
+    }
+}
+
+/// Whether an enter may say that a sleeping loop is not waiting for a disk (Linux 6.15); else its armed bell
+/// looks like a busy one in the system's statistics. The kernel refuses flags that it does not know.
+fn no_iowait(ring: &IoUring) -> EnterFlags {
+    let flags = EnterFlags::GETEVENTS | EnterFlags::NO_IOWAIT;
+    // SAFETY: submits nothing, waits for nothing, and has no argument.
+    match unsafe { ring.submitter().enter::<libc::sigset_t>(0, 0, flags.bits(), None) } {
+        Ok(_) => EnterFlags::NO_IOWAIT,
+        Err(_) => EnterFlags::empty(),
+    }
+}
+
+// SAFETY: RING-4 and RING-7: the kernel ends each accepted operation once, and what it reports reaches the
+// reaper unchanged. The memory of the ring itself stays mapped as long as the kernel's side lives in it: the
+// kernel holds its own reference. Nothing here calls wakers or user code.
+unsafe impl EventLoop for RingLoop {
+    #[inline]
+    unsafe fn submit(&self, token: OpToken, op: &Descriptor) -> Result<(), Full> {
+        let Some(ring) = self.ring() else { return Err(Full) };
+        self.make_room(ring, self.op_limit)?;
+        // SAFETY: RING-3: there is room, so the next place is free; the push below takes it.
+        let entry = unsafe { encode::encode(op, self.params.at(self.pushed.get()), self.bell) };
+        let entry = entry.user_data(token.to_user_data());
+        // SAFETY: RING-2: a view of this block only. The memory that the entry names is the descriptor's, which
+        // the caller keeps until the terminal completion, and the place's parameter block (RING-3).
+        let pushed = unsafe { ring.submission_shared().push(&entry) };
+        self.count_push();
+        pushed.map_err(|_| Full)
+    }
+
+    fn cancel(&self, token: OpToken) -> Result<(), Full> {
+        let Some(ring) = self.ring() else { return Err(Full) };
+        self.push(ring, self.entries, &encode::cancel(token.to_user_data(), self.quiet))
+    }
+
+    #[inline]
+    fn turn(&self, wait: Wait, reaper: &mut Reaper<'_>) {
+        self.take_turn(wait, reaper);
+    }
+
+    #[inline]
+    fn now(&self) -> u64 {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: writes the local. This clock exists on every Linux, so it cannot fail.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    }
+
+    fn doorbell(&self) -> &'static dyn Doorbell {
+        self.bell
+    }
+
+    fn close_file(&self, file: RawFile) {
+        // Without the quiet flag a close in the queue costs a wake more than it saves.
+        if let Some(ring) = self.ring()
+            && !self.quiet.is_empty()
+            && self.push(ring, self.op_limit, &encode::close(file, self.quiet)).is_ok()
+        {
+            return;
+        }
+        // SAFETY: by the trait's contract no operation is in flight on it, and the caller gives it away.
+        unsafe { libc::close(file) };
+    }
+
+    fn close(&self) {
+        // SAFETY: RING-1, and no reference from `ring()` lives here.
+        let ring = unsafe { (*self.ring.get()).take() };
+        if let Some(ring) = ring {
+            self.bell.release();
+            drop(ring);
+        }
+    }
+}
+
+impl Drop for RingLoop {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

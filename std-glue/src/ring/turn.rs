@@ -1,0 +1,183 @@
+//! One turn: start what is queued, sleep if that is wanted and nothing is there, reap.
+//!
+//! Most turns are one system call or none. Under the deferred and the cooperative rung finished work becomes
+//! visible only inside an enter with GETEVENTS; the kernel sets a flag in the shared page when there is some,
+//! so a turn without news costs a few loads.
+
+use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::{EnterFlags, IoUring, cqueue};
+use unboxed_core::event_loop::{Completion, EventLoop, OpToken, Reaper, Wait};
+
+use super::encode::{self, TAG_BELL, TAG_BITS};
+use super::ring_loop::RingLoop;
+
+/// The largest of the kernel's internal "restart this call" numbers and the smallest: they leak from an
+/// interrupted open of a FIFO, for one.
+const RESTART: core::ops::RangeInclusive<i32> = -516..=-512;
+
+/// What the shared pages say before a turn.
+struct Sight {
+    queued: usize,
+    /// Completions can be reaped.
+    visible: bool,
+    /// An enter with GETEVENTS would bring more: deferred work, or completions that found no room.
+    hidden: bool,
+}
+
+impl Sight {
+    #[inline]
+    fn of(ring: &IoUring) -> Self {
+        // SAFETY: RING-2: views of this block only, one of each queue.
+        unsafe {
+            let queue = ring.submission_shared();
+            let hidden = queue.taskrun() || queue.cq_overflow();
+            Self { queued: queue.len(), visible: !ring.completion_shared().is_empty(), hidden }
+        }
+    }
+}
+
+impl RingLoop {
+    /// [`EventLoop::turn`].
+    #[inline]
+    pub(super) fn take_turn(&self, wait: Wait, reaper: &mut Reaper<'_>) {
+        let Some(ring) = self.ring() else { return };
+        let sight = Sight::of(ring);
+        let awake = sight.visible || sight.hidden || reaper.is_full() || self.rung_early.get();
+        if wait == Wait::No || awake {
+            // What is visible is taken first; hidden work joins it when an enter is due anyway.
+            if sight.queued > 0 || (sight.hidden && !sight.visible) {
+                self.enter(ring, sight.queued, 0, EnterFlags::GETEVENTS);
+            }
+        } else {
+            self.sleep(ring, wait);
+        }
+        self.reap(ring, reaper);
+        if wait != Wait::No {
+            // Whatever rang up to here has made a turn return that wanted to sleep.
+            self.rung_early.set(false);
+        }
+    }
+
+    /// One enter that starts what is queued and waits for a completion (RING-5, RING-6).
+    fn sleep(&self, ring: &IoUring, wait: Wait) {
+        if !self.armed.get() && self.push(ring, self.entries, &encode::listen(self.bell)).is_ok() {
+            self.armed.set(true);
+        }
+        // SAFETY: RING-2: a view of this expression only.
+        let queued = unsafe { ring.submission_shared() }.len();
+        // Without a bell nobody may sleep: the queue is full and the kernel takes nothing, so reap and retry.
+        let want = usize::from(self.armed.get());
+        match wait {
+            Wait::Until(deadline) => {
+                // Waiting no time at all lets the kernel skip its timer.
+                match deadline.saturating_sub(self.now()) {
+                    0 => self.enter(ring, queued, 0, EnterFlags::GETEVENTS),
+                    left => self.enter_until(ring, queued, want, left),
+                }
+            }
+            _ => self.enter(ring, queued, want, self.sleep_flags),
+        }
+    }
+
+    /// The system call without a timeout.
+    #[inline]
+    pub(super) fn enter(&self, ring: &IoUring, queued: usize, want: usize, flags: EnterFlags) {
+        // SAFETY: `queued` entries lie in the queue, whose pushers vouched for their memory; no argument.
+        let done = unsafe {
+            ring.submitter().enter::<libc::sigset_t>(queued as u32, want as u32, flags.bits(), None)
+        };
+        if let Err(error) = done {
+            refused(&error);
+        }
+    }
+
+    /// The system call with a timeout, in nanoseconds.
+    fn enter_until(&self, ring: &IoUring, queued: usize, want: usize, left: u64) {
+        let time = Timespec::new().sec(left / 1_000_000_000).nsec((left % 1_000_000_000) as u32);
+        let argument = SubmitArgs::new().timespec(&time);
+        let flags = self.sleep_flags | EnterFlags::EXT_ARG;
+        // SAFETY: as in `enter`; the argument and the time it names are locals that outlive the call.
+        let done = unsafe { ring.submitter().enter(queued as u32, want as u32, flags.bits(), Some(&argument)) };
+        if let Err(error) = done {
+            refused(&error);
+        }
+    }
+
+    /// Takes what is visible, and then what the kernel kept for want of room, until the reaper is full.
+    #[inline]
+    fn reap(&self, ring: &IoUring, reaper: &mut Reaper<'_>) {
+        loop {
+            while !reaper.is_full() {
+                // SAFETY: RING-2: a view of this expression only; with its end the head is stored, before
+                // anything is done with the completion.
+                let Some(entry) = (unsafe { ring.completion_shared() }).next() else { break };
+                self.deliver(&entry, reaper);
+            }
+            // SAFETY: RING-2: a view of this expression only.
+            if reaper.is_full() || !unsafe { ring.submission_shared() }.cq_overflow() {
+                return;
+            }
+            self.enter(ring, 0, 0, EnterFlags::GETEVENTS);
+            // SAFETY: RING-2: a view of this expression only.
+            if unsafe { ring.completion_shared() }.is_empty() {
+                return; // The flush was refused; the next turn tries again.
+            }
+        }
+    }
+
+    /// One completion: to the reaper, or swallowed if it is our own (RING-4).
+    #[inline]
+    fn deliver(&self, entry: &cqueue::Entry, reaper: &mut Reaper<'_>) {
+        let (data, flags) = (entry.user_data(), entry.flags());
+        if data & TAG_BITS != 0 {
+            return self.swallow(data, flags);
+        }
+        let kind = match flags {
+            flags if cqueue::more(flags) => Completion::More,
+            flags if cqueue::notif(flags) => Completion::Notification,
+            _ => Completion::Last,
+        };
+        let result = match entry.result() {
+            result if RESTART.contains(&result) => -libc::EINTR,
+            result => result,
+        };
+        // SAFETY: RING-4: it is no tag, so it is the user data of a token that was submitted here.
+        reaper.complete(unsafe { OpToken::from_user_data(data) }, result, kind);
+    }
+
+    /// Our own entries. Only the bell's says anything; the end of its poll (an overflow, a lack of memory)
+    /// means to arm it again before the next sleep.
+    #[cold]
+    fn swallow(&self, tag: u64, flags: u32) {
+        if tag == TAG_BELL {
+            self.rung_early.set(true);
+            if !cqueue::more(flags) {
+                self.armed.set(false);
+            }
+        }
+    }
+}
+
+/// An enter that brought an error instead of a number. Passing ones need nothing: what was not taken stays in
+/// the queue (RING-7), the worker reaps and comes again.
+#[cold]
+fn refused(error: &std::io::Error) {
+    match error.raw_os_error().unwrap_or(0) {
+        // The time is up, a signal came, completions must be reaped first, or memory is short just now.
+        libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ENOMEM => {}
+        libc::EBADR => die("the kernel lost a completion for want of memory (EBADR); its operation would never end"),
+        libc::EEXIST => die("a ring was used by another thread than the one that opened it (EEXIST)"),
+        _ => die("io_uring_enter failed in a way that retrying does not mend"),
+    }
+}
+
+/// Says why, without the heap, and ends the process: operations in flight could write into memory that the
+/// program believes to be its own.
+#[cold]
+fn die(why: &str) -> ! {
+    for part in ["unboxed: ", why, "\n"] {
+        // SAFETY: writes a live string to the standard error.
+        unsafe { libc::write(2, part.as_ptr().cast(), part.len()) };
+    }
+    std::process::abort()
+}
