@@ -10,6 +10,7 @@
 //! | [`exec`] | worker, turn, root task, closing |
 //! | [`time`] | the timer wheel; `sleep`, `timeout`, `interval` |
 //! | [`file`](mod@file) | the static table of descriptors |
+//! | [`io`] | reads, writes, accepts over the file table, the same on every loop |
 //! | [`buf`] | buffers that operations may borrow |
 //! | [`queue`] | run queue and inbox |
 //!
@@ -26,6 +27,8 @@ pub mod event_loop;
 pub mod exec;
 #[cfg(not(loom))]
 pub mod file;
+#[cfg(not(loom))]
+pub mod io;
 pub mod op;
 pub mod queue;
 mod sync;

@@ -2,15 +2,24 @@
 //!
 //! Tasks, op slots, timers and buffers are memory that the caller owns; the runtime links them together and
 //! never allocates. This crate binds [`unboxed_core`] to io_uring, threads and sockets, and re-exports it.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`rt`] | the runtime of one thread: storage, configuration, `block_on`, closing |
+//! | [`ring`] | the io_uring loop |
+//! | [`net`] | TCP |
+//! | [`signal`] | ctrl-c and terminate |
+//! | [`alloc`] | a counting allocator, to prove that nothing is allocated |
 #![cfg(target_os = "linux")]
 
-pub use unboxed_core::{buf, event_loop, exec, file, op, queue, task, time};
-pub use unboxed_macros::{main, task};
+pub use unboxed_core::{buf, event_loop, exec, file, io, op, queue, task, time};
+// pub use unboxed_macros::{main, task};
 
-use std::cell::Cell;
+pub mod alloc;
+pub mod net;
+pub mod ring;
+pub mod rt;
+pub mod signal;
 
-thread_local! {
-    static CURRENT: Cell<*const exec::Worker> = const { Cell::new(std::ptr::null()) };
-}
-
-unboxed_core::current_worker_cell!(CURRENT.with(std::ptr::from_ref));
+pub use op::Error;
+pub use task::{Bytes, JoinHandle, yield_now};

@@ -35,7 +35,7 @@ mod worker;
 #[cfg(not(loom))]
 pub use {
     executor::{CloseReport, Executor, StartError},
-    root::{RootRun, RootStep},
+    root::{RootRun, RootStep, Rooted},
     stats::Stats,
     turn::{Budget, Turned},
     worker::{Worker, WorkerStorage},

@@ -18,9 +18,6 @@ impl Worker {
     #[inline]
     pub(crate) fn finish_slot(&self, slot: &'static Slot) {
         self.in_flight.set(self.in_flight.get() - 1);
-        if let Some(file) = slot.file() {
-            file.end_op(self);
-        }
         if slot.orphan.get() {
             if slot.queued.get() == Queued::Cancel {
                 slot.queued.set(Queued::CancelDone);
@@ -118,6 +115,9 @@ impl Worker {
             slot.kind.set(SlotKind::Plain);
             // SAFETY: KEEP-1.
             unsafe { (keep.vtable.discard)(keep.raw, slot.result.get(), keep.file) };
+            if let Some(file) = keep.file {
+                file.release();
+            }
         }
         self.let_go(slot);
     }

@@ -84,6 +84,14 @@ impl<const K: usize> RootBlock<K> {
 
 unsafe extern "C-unwind" fn nothing(_: *const Header) {}
 
+impl Worker {
+    /// Whether a root run waits to be told that its future has ended, so that the turn must not sleep.
+    pub(crate) fn root_has_ended(&self) -> bool {
+        !self.root_body.get().data.is_null()
+            && TaskRef(self.root.get()).header().state.load() & state::LIVE == 0
+    }
+}
+
 /// What a turn of a root run says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootStep {
@@ -131,11 +139,16 @@ impl<'f> RootRun<'f> {
         self.ended().unwrap_or(RootStep::Pending(turned))
     }
 
+    /// Whether the root future has panicked: its output will not come.
+    pub fn panicked(&self) -> bool {
+        self.task.header().state.load() & state::PANICKED != 0
+    }
+
     fn ended(&self) -> Option<RootStep> {
-        let word = self.task.header().state.load();
-        if word & state::PANICKED != 0 {
+        if self.panicked() {
             return Some(RootStep::Panicked);
         }
+        let word = self.task.header().state.load();
         (word & state::LIVE == 0).then_some(RootStep::Done)
     }
 }

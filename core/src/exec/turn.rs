@@ -127,7 +127,8 @@ impl Worker {
     }
 
     fn wait(&'static self, sleep: bool) -> Wait {
-        if !sleep || !self.is_idle() || !self.batch.is_empty() || !self.full.is_empty() {
+        let idle = self.is_idle() && self.batch.is_empty() && self.full.is_empty();
+        if !sleep || !idle || self.root_has_ended() {
             return Wait::No;
         }
         let deadline = self.wheel.next_deadline().unwrap_or(u64::MAX).min(self.wake_at.get());
@@ -147,12 +148,12 @@ impl Worker {
             last = wake_unless_last(waker, last);
         }
         while let Some(slot) = self.orphans.pop() {
-            drop(slot.take_waker());
+            // Somebody may wait for the memory that the orphan held.
+            let waker = slot.take_waker();
             self.discard(slot);
-        }
-        while let Some(file) = self.closing_files.get() {
-            self.closing_files.set(file.next_closing());
-            file.close_now(self.event_loop());
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
     }
 }

@@ -5,7 +5,6 @@ use super::park::Parker;
 use super::root::{RootBlock, RootBody};
 use super::stats::{Stats, count};
 use crate::event_loop::{Descriptor, Doorbell, EventLoop};
-use crate::file::FileEntry;
 use crate::op::{Queued, Slot};
 use crate::queue::{Inbox, LocalQueue};
 use crate::sync::{AtomicU32, Ordering};
@@ -60,7 +59,6 @@ pub struct Worker {
     pub(crate) wheel: Wheel,
     pub(crate) orphans: SlotList,
     pub(crate) full: SlotList,
-    pub(crate) closing_files: Cell<Option<&'static FileEntry>>,
     pub(crate) spares: Cell<&'static [Slot]>,
     pub(crate) spares_per_task: Cell<u32>,
     pub(crate) in_flight: Cell<u32>,
@@ -95,7 +93,6 @@ impl Worker {
             wheel: Wheel::new(),
             orphans: SlotList::new(),
             full: SlotList::new(),
-            closing_files: Cell::new(None),
             spares: Cell::new(&[]),
             spares_per_task: Cell::new(0),
             in_flight: Cell::new(0),

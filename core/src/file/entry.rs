@@ -1,14 +1,13 @@
 //! One open descriptor.
 //!
-//! FILE-1: `ops` counts operations from submission to terminal completion, plus one for each handle; at
+//! FILE-1: `ops` counts operations from submission until their slot is free, plus one for each handle; at
 //! zero, and not before, the descriptor is closed, so the kernel never looks up a number that has another
 //! owner. FILE-2: the entry owns `slot`, for one armed read or accept that outlives futures and tasks.
 //! FILE-3: `lanes` remember a dropped read or write until the next one of its kind has waited for it.
 //! FILE-4: an entry returns to the table once closed; `fd` is written while it has no handle.
 
 use super::table::TableControl;
-use crate::event_loop::{EventLoop, RawFile};
-use crate::exec::{Worker, current};
+use crate::event_loop::RawFile;
 use crate::op::{Error, ResultQueue, Slot, WakerCell};
 use crate::sync::{AtomicU32, Ordering};
 use core::cell::Cell;
@@ -30,7 +29,7 @@ pub struct FileEntry {
     pub(crate) slot: Slot,
 }
 
-// SAFETY: `table` is written once; `next` belongs to the table's lock, or to the worker that closes.
+// SAFETY: `table` is written once; `next` belongs to the table's lock.
 unsafe impl Sync for FileEntry {}
 
 /// Which direction an operation works in.
@@ -74,7 +73,11 @@ impl Lane {
     pub fn drained(&self, result: i32, keep: bool) {
         {
             let mut state = self.state.lock();
-            let LaneState::Draining(n) = *state else { return };
+            let n = match *state {
+                LaneState::Draining(n) => n,
+                // A leaked operation, found by its task's end.
+                LaneState::Clear | LaneState::Late(_) => 1,
+            };
             *state = match (n, keep && result != CANCELED) {
                 (1, true) => LaneState::Late(result),
                 (1, false) => LaneState::Clear,
@@ -150,30 +153,29 @@ impl FileEntry {
         self.ops.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A terminal completion: the last one of a file without handles puts it on the worker's list.
+    /// An operation's slot is free, or a handle goes: the last one closes, and waits for nothing.
     #[inline]
-    pub(crate) fn end_op(&'static self, worker: &Worker) {
+    pub(crate) fn release(&'static self) {
         if self.ops.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.next.set(worker.closing_files.replace(Some(self)));
+            self.close_now();
         }
-    }
-
-    pub(crate) fn next_closing(&self) -> Option<&'static FileEntry> {
-        self.next.get()
     }
 
     /// FILE-1: nothing is in flight and no handle is left.
-    pub(crate) fn close_now(&'static self, event_loop: &dyn EventLoop) {
+    #[cold]
+    fn close_now(&'static self) {
+        let Some(table) = self.table.get() else { return };
         while let Some(fd) = self.late.pop() {
-            event_loop.close_file(fd);
+            table.close(fd);
         }
-        event_loop.close_file(self.raw());
-        self.return_to_table();
+        table.close(self.raw());
+        table.give_back(self);
     }
 
-    fn return_to_table(&'static self) {
+    /// Closes a descriptor that no entry is to have.
+    pub(crate) fn close_other(&self, fd: RawFile) {
         if let Some(table) = self.table.get() {
-            table.give_back(self);
+            table.close(fd);
         }
     }
 }
@@ -216,21 +218,6 @@ impl Clone for FileHandle {
 
 impl Drop for FileHandle {
     fn drop(&mut self) {
-        if self.entry.ops.fetch_sub(1, Ordering::AcqRel) != 1 {
-            return;
-        }
-        match current::get().and_then(|w| w.event_loop.get()) {
-            Some(event_loop) => self.entry.close_now(event_loop),
-            None => {
-                let table = self.entry.table.get();
-                if let Some(table) = table {
-                    while let Some(fd) = self.entry.late.pop() {
-                        (table.close)(fd);
-                    }
-                    (table.close)(self.raw());
-                }
-                self.entry.return_to_table();
-            }
-        }
+        self.entry.release();
     }
 }

@@ -4,6 +4,7 @@ mod entry;
 mod table;
 
 pub use entry::{FileEntry, FileHandle};
-pub use table::{FileTable, FileTableMemory};
+pub use table::{FileReservation, FileTable, FileTableMemory, TableControl};
 
+pub(crate) use entry::Direction;
 pub(crate) use table::for_each_slot;

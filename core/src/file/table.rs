@@ -4,6 +4,7 @@
 
 use super::entry::{FileEntry, FileHandle};
 use crate::event_loop::RawFile;
+use crate::exec::current;
 use crate::op::{Error, Slot};
 use crate::sync::{AtomicPtr, Ordering};
 use core::ptr;
@@ -13,7 +14,7 @@ use spin::mutex::SpinMutex;
 #[derive(Debug)]
 pub struct TableControl {
     inner: SpinMutex<Inner>,
-    pub(crate) close: fn(RawFile),
+    close: fn(RawFile),
     next_table: AtomicPtr<TableControl>,
 }
 
@@ -120,6 +121,14 @@ impl TableControl {
         drop(inner);
         entry.table.set(Some(self));
         Ok(FileReservation { entry })
+    }
+
+    /// Closes a descriptor through the thread's loop, or directly where there is none.
+    pub(crate) fn close(&self, fd: RawFile) {
+        match current::get().and_then(|w| w.event_loop.get()) {
+            Some(event_loop) => event_loop.close_file(fd),
+            None => (self.close)(fd),
+        }
     }
 
     pub(crate) fn give_back(&self, entry: &'static FileEntry) {

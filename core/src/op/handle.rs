@@ -17,7 +17,7 @@ use super::error::Error;
 use super::keep::{Keep, KeepVtable, RawBuf};
 use super::slot::{
     DETACHED, FREE, IN_FLIGHT, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotBody, SlotKind,
-    TimerBody, same_generation,
+    TAKING, TimerBody, same_generation,
 };
 use crate::event_loop::Descriptor;
 use crate::exec::{FLAG_RETRY, Worker, current};
@@ -35,10 +35,24 @@ pub(crate) struct SlotRef {
 }
 
 impl SlotRef {
+    /// The present activation.
+    pub fn of(slot: &'static Slot) -> Self {
+        Self { slot, generation: slot.observe().1 }
+    }
+
     /// Whether the operation has not had its terminal completion.
     pub fn in_flight(self) -> bool {
         let (state, generation) = self.slot.observe();
         (state == IN_FLIGHT || state == DETACHED) && same_generation(generation, self.generation)
+    }
+
+    /// Wakes the context when the operation, whose holder is gone, has ended.
+    pub fn wake_at_end(self, cx: &Context<'_>) {
+        if self.in_flight() && core::ptr::eq(current::worker(), self.slot.worker.get()) {
+            drop(self.slot.put_waker(cx.waker().clone()));
+        } else {
+            cx.waker().wake_by_ref();
+        }
     }
 }
 
@@ -70,7 +84,13 @@ enum Phase {
 pub struct OpHandle {
     phase: Phase,
     cancelled: bool,
+    retry: RawBuf,
 }
+
+// SAFETY: KEEP-1; what it names may be used from any thread.
+unsafe impl Send for OpHandle {}
+// SAFETY: a shared handle gives nothing.
+unsafe impl Sync for OpHandle {}
 
 impl Default for OpHandle {
     fn default() -> Self {
@@ -81,7 +101,7 @@ impl Default for OpHandle {
 impl OpHandle {
     /// A handle without an operation.
     pub const fn new() -> Self {
-        Self { phase: Phase::Idle, cancelled: false }
+        Self { phase: Phase::Idle, cancelled: false, retry: RawBuf::NONE }
     }
 
     pub(crate) fn slot(&self) -> Option<SlotRef> {
@@ -175,6 +195,7 @@ impl OpHandle {
                     self.phase = Phase::Idle;
                     let retry = flags & FLAG_RETRY != 0 && !self.cancelled;
                     if retry {
+                        self.retry = outcome.raw;
                         return Poll::Ready(Ok(None));
                     }
                     Poll::Ready(Ok(Some(outcome)))
@@ -213,6 +234,11 @@ impl OpHandle {
         }
     }
 
+    /// The parts of an operation that is to begin again.
+    pub(crate) fn take_retry(&mut self) -> RawBuf {
+        core::mem::replace(&mut self.retry, RawBuf::NONE)
+    }
+
     /// Asks that the operation end soon; its result still comes through [`poll_end`](Self::poll_end).
     pub(crate) fn cancel(&mut self, cx: &Context<'_>) {
         let Phase::Begun(SlotRef { slot, generation }) = self.phase else { return };
@@ -248,14 +274,28 @@ impl OpHandle {
     }
 
     /// Takes over the operation that lies in `slot`, if there is one.
-    pub(crate) fn adopt(&mut self, slot: &'static Slot) -> bool {
+    pub(crate) fn adopt(&mut self, slot: &'static Slot) -> Adopted {
         let (state, generation) = slot.observe();
-        if state == FREE {
-            return false;
+        match state {
+            FREE => Adopted::Free,
+            TAKING => Adopted::Busy,
+            _ => {
+                self.phase = Phase::Begun(SlotRef { slot, generation });
+                Adopted::Yes
+            }
         }
-        self.phase = Phase::Begun(SlotRef { slot, generation });
-        true
     }
+}
+
+/// What was found in a slot that outlives futures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Adopted {
+    /// An operation.
+    Yes,
+    /// Nothing.
+    Free,
+    /// An operation whose result is taken, on its way back through its loop's thread.
+    Busy,
 }
 
 impl Drop for OpHandle {
@@ -313,16 +353,22 @@ fn take_result(slot: &'static Slot, generation: u32) -> Option<(Outcome, u32)> {
     if !own && !slot.claim(generation) {
         return None;
     }
-    let raw = match slot.kind.get() {
-        // SAFETY: SLOT-1, READY and ours; the kind says that a `Keep` lies there.
-        SlotKind::Keep => unsafe { (*slot.body.get()).assume_init_ref().keep.raw },
-        _ => RawBuf::NONE,
+    let (raw, file) = match slot.kind.get() {
+        SlotKind::Keep | SlotKind::Multi => {
+            // SAFETY: SLOT-1, READY and ours; the kind says that a `Keep` lies there.
+            let keep = unsafe { (*slot.body.get()).assume_init_ref().keep };
+            (keep.raw, keep.file)
+        }
+        _ => (RawBuf::NONE, None),
     };
     let (outcome, flags) = (Outcome { result: slot.result.get(), raw }, slot.flags.get());
     if own {
         free_own(TaskRef(owner), slot);
     } else {
         give_back(slot, generation);
+    }
+    if let Some(file) = file {
+        file.release();
     }
     Some((outcome, flags))
 }

@@ -3,8 +3,8 @@
 //! KEEP-1: the raw parts lie in the slot, never in the future, so neither a leak nor a drop of the future
 //! can take them from under the kernel (R0). Whoever frees the slot uses them up: the holder turns them
 //! back into the buffer, everyone else calls `discard`, exactly one of the two, once.
-//! KEEP-2: the file's count was taken by the submitter and is given back by the reaper, at the terminal
-//! completion and not later, so that closing waits for the kernel and not for a holder.
+//! KEEP-2: the file's count was taken by the submitter and is given back by whoever frees the slot, so the
+//! entry is still this operation's file when its parts are used up.
 
 use crate::file::FileEntry;
 
@@ -43,11 +43,11 @@ pub(crate) struct Keep {
 }
 
 /// Keeps a file, or nothing, and no result that matters.
-pub(crate) static KEEP_NOTHING: KeepVtable =
-    KeepVtable { discard: discard_nothing, more: more_nothing };
+pub(crate) static KEEP_FILE: KeepVtable = KeepVtable { discard: discard_nothing, more };
 
 fn discard_nothing(_: RawBuf, _: i32, _: Option<&'static FileEntry>) {}
 
-pub(crate) fn more_nothing(_: RawBuf, _: i32, _: Option<&'static FileEntry>) -> bool {
+/// For operations with one result.
+pub(crate) fn more(_: RawBuf, _: i32, _: Option<&'static FileEntry>) -> bool {
     true
 }

@@ -40,7 +40,8 @@ pub use {
 
 #[cfg(not(loom))]
 pub(crate) use {
-    handle::SlotRef,
+    handle::{Adopted, SlotRef, place},
+    keep::{KEEP_FILE, more},
     slot::{
         FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, SlotKind, TAKING,
         TimerBody, same_generation,

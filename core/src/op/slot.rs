@@ -21,7 +21,6 @@ use super::keep::Keep;
 use super::waker_cell::WakerCell;
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
-use crate::file::FileEntry;
 use crate::queue::Linked;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::Header;
@@ -291,15 +290,6 @@ impl Slot {
         let slot: &'static Slot = unsafe { &*slot };
         let generation = slot.state.load(Ordering::Relaxed) >> STATE_BITS;
         (generation & 0xffff == (data >> 48) as u32).then_some(slot)
-    }
-
-    /// The file entry that the operation counts on, if any.
-    pub(crate) fn file(&self) -> Option<&'static FileEntry> {
-        match self.kind.get() {
-            // SAFETY: SLOT-1; the kind says that a `Keep` lies there.
-            SlotKind::Keep | SlotKind::Multi => unsafe { (*self.body.get()).assume_init_ref().keep.file },
-            _ => None,
-        }
     }
 }
 

@@ -1,13 +1,12 @@
-//! Descriptors become submission queue entries. One function a family; nothing here touches the queue.
+//! Descriptors become submission queue entries.
 
-use io_uring::opcode;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::Fd;
+use io_uring::{SubmissionQueue, opcode};
 use unboxed_core::event_loop::{Descriptor, RawFile};
 
-
 use super::bell::Bell;
-use super::params::{self, Params};
+use super::params::ParamBlocks;
 
 /// User data of a cancel's own completion. It may come after its target's, so it names nobody (RING-4).
 pub(super) const TAG_CANCEL: u64 = 1;
@@ -18,87 +17,80 @@ pub(super) const TAG_BELL: u64 = 3;
 /// The bits in which a token is zero and a tag is not.
 pub(super) const TAG_BITS: u64 = 63;
 
-/// The entry for `op`, without user data.
+/// A free place of the submission queue, and whose completion the entry there brings.
+pub(super) struct Place<'ring> {
+    /// RING-2: the only view of the queue.
+    pub(super) queue: SubmissionQueue<'ring>,
+    /// Which place, counted on.
+    pub(super) number: u32,
+    pub(super) user_data: u64,
+}
+
+impl Place<'_> {
+    /// Pushes the entry. It is inlined into every arm of [`encode`], so that fields go from the descriptor
+    /// straight into the queue: an entry that is put together on the stack first costs a stalled copy.
+    ///
+    /// # Safety
+    /// As for [`encode`].
+    #[inline(always)]
+    unsafe fn put(mut self, entry: Entry) -> bool {
+        // SAFETY: by the contract of `encode`, the entry names valid memory.
+        unsafe { self.queue.push(&entry.user_data(self.user_data)) }.is_ok()
+    }
+}
+
+/// Pushes the entry for `op`. One match, so that an operation costs one jump. A peer that is gone is an error
+/// of a send, never a SIGPIPE.
 ///
 /// # Safety
-/// `block` is the block of the place at which the entry is pushed next (RING-3).
+/// The place is free (RING-3), and the descriptor's memory is valid until the terminal completion.
 #[inline]
-pub(super) unsafe fn encode(op: &Descriptor, block: *mut Params, bell: &Bell) -> Entry {
-    match op {
-        Descriptor::Nop => opcode::Nop::new().build(),
-        Descriptor::Read { .. } | Descriptor::Write { .. } | Descriptor::Fsync { .. } => file(op, bell),
-        Descriptor::Recv { .. } | Descriptor::Send { .. } | Descriptor::SendZeroCopy { .. } => transfer(op, bell),
-        Descriptor::Accept { .. } | Descriptor::Shutdown { .. } | Descriptor::Poll { .. } => control(op, bell),
-        Descriptor::WriteVectored { .. } | Descriptor::Connect { .. } => {
-            // SAFETY: by this function's contract.
-            unsafe { with_parameters(op, block, bell) }
+pub(super) unsafe fn encode(op: &Descriptor, place: Place<'_>, params: &ParamBlocks, bell: &Bell) -> bool {
+    // SAFETY: each arm passes this function's contract on.
+    unsafe {
+        match *op {
+            Descriptor::Nop => place.put(opcode::Nop::new().build()),
+            Descriptor::Read { file, data, len, offset } => {
+                place.put(opcode::Read::new(Fd(file), data, len).offset(offset).build())
+            }
+            Descriptor::Write { file, data, len, offset } => {
+                place.put(opcode::Write::new(Fd(file), data, len).offset(offset).build())
+            }
+            Descriptor::Fsync { file } => place.put(opcode::Fsync::new(Fd(file)).build()),
+            Descriptor::Recv { file, data, len } => place.put(opcode::Recv::new(Fd(file), data, len).build()),
+            Descriptor::Send { file, data, len } => {
+                place.put(opcode::Send::new(Fd(file), data, len).flags(libc::MSG_NOSIGNAL).build())
+            }
+            Descriptor::SendZeroCopy { file, data, len } => {
+                place.put(opcode::SendZc::new(Fd(file), data, len).flags(libc::MSG_NOSIGNAL).build())
+            }
+            Descriptor::Accept { file, multishot } => place.put(accept(file, multishot)),
+            Descriptor::Shutdown { file, how } => place.put(opcode::Shutdown::new(Fd(file), how).build()),
+            Descriptor::Poll { file, events, multishot } => {
+                place.put(opcode::PollAdd::new(Fd(file), events).multi(multishot).build())
+            }
+            Descriptor::WriteVectored { file, ref ranges, count } => {
+                let used = &ranges[..usize::from(count).min(ranges.len())];
+                let (pieces, count) = params.put_pieces(place.number, used);
+                place.put(opcode::Writev::new(Fd(file), pieces, count).offset(u64::MAX).build())
+            }
+            Descriptor::Connect { file, ref address } => {
+                let (address, length) = params.put_address(place.number, address);
+                place.put(opcode::Connect::new(Fd(file), address, length).build())
+            }
+            _ => place.put(unknown(bell)),
         }
-        _ => unknown(bell),
     }
 }
 
-/// Reads, writes and flushes of files.
+/// Accepts, without telling the peer's address; the new descriptor is not inherited by a child program.
 #[inline]
-fn file(op: &Descriptor, bell: &Bell) -> Entry {
-    match *op {
-        Descriptor::Read { file, data, len, offset } => opcode::Read::new(Fd(file), data, len).offset(offset).build(),
-        Descriptor::Write { file, data, len, offset } => opcode::Write::new(Fd(file), data, len).offset(offset).build(),
-        Descriptor::Fsync { file } => opcode::Fsync::new(Fd(file)).build(),
-        _ => unknown(bell),
+fn accept(file: RawFile, multishot: bool) -> Entry {
+    if multishot {
+        return opcode::AcceptMulti::new(Fd(file)).flags(libc::SOCK_CLOEXEC).build();
     }
-}
-
-/// Bytes to and from sockets. A peer that is gone is an error, never a SIGPIPE.
-#[inline]
-fn transfer(op: &Descriptor, bell: &Bell) -> Entry {
-    match *op {
-        Descriptor::Recv { file, data, len } => opcode::Recv::new(Fd(file), data, len).build(),
-        Descriptor::Send { file, data, len } => {
-            opcode::Send::new(Fd(file), data, len).flags(libc::MSG_NOSIGNAL).build()
-        }
-        Descriptor::SendZeroCopy { file, data, len } => {
-            opcode::SendZc::new(Fd(file), data, len).flags(libc::MSG_NOSIGNAL).build()
-        }
-        _ => unknown(bell),
-    }
-}
-
-/// What moves no bytes of ours.
-#[inline]
-fn control(op: &Descriptor, bell: &Bell) -> Entry {
-    match *op {
-        Descriptor::Accept { file, multishot: true } => {
-            opcode::AcceptMulti::new(Fd(file)).flags(libc::SOCK_CLOEXEC).build()
-        }
-        Descriptor::Accept { file, multishot: false } => {
-            let nowhere = core::ptr::null_mut();
-            opcode::Accept::new(Fd(file), nowhere, nowhere.cast()).flags(libc::SOCK_CLOEXEC).build()
-        }
-        Descriptor::Shutdown { file, how } => opcode::Shutdown::new(Fd(file), how).build(),
-        Descriptor::Poll { file, events, multishot } => opcode::PollAdd::new(Fd(file), events).multi(multishot).build(),
-        _ => unknown(bell),
-    }
-}
-
-/// What needs a parameter block.
-///
-/// # Safety
-/// As for [`encode`].
-unsafe fn with_parameters(op: &Descriptor, block: *mut Params, bell: &Bell) -> Entry {
-    match op {
-        Descriptor::WriteVectored { file, ranges, count } => {
-            let used = &ranges[..usize::from(*count).min(ranges.len())];
-            // SAFETY: by this function's contract.
-            let (pieces, count) = unsafe { params::put_pieces(block, used) };
-            opcode::Writev::new(Fd(*file), pieces, count).offset(u64::MAX).build()
-        }
-        Descriptor::Connect { file, address } => {
-            // SAFETY: by this function's contract.
-            let (address, length) = unsafe { params::put_address(block, address) };
-            opcode::Connect::new(Fd(*file), address, length).build()
-        }
-        _ => unknown(bell),
-    }
+    let nowhere = core::ptr::null_mut();
+    opcode::Accept::new(Fd(file), nowhere, nowhere.cast()).flags(libc::SOCK_CLOEXEC).build()
 }
 
 /// What no ring can do. Only the kernel ends operations (RING-7), so it gets a command for a file that has no

@@ -2,22 +2,23 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`ladder`] | sizes, the setup flags from best to plainest, and why a ring is refused |
-//! | [`ring_loop`] | [`RingLoop`]: submit, cancel, close |
+//! | `ladder` | sizes, the setup flags from best to plainest, and why a ring is refused |
+//! | `ring_loop` | [`RingLoop`]: submit, cancel, close |
 //! | `turn` | one turn: enter the kernel at most as often as needed, then reap |
 //! | `encode` | a descriptor becomes a submission queue entry |
 //! | `params` | memory that the kernel reads while it takes an entry |
+//! | `handle` | the system call, through a registered descriptor |
 //! | `bell` | how another thread wakes a sleeping ring |
 //!
 //! # Invariants
 //!
 //! **RING-1. One thread.** Everything of a [`RingLoop`] is touched by the thread that opened it; the type is
-//! neither `Send` nor `Sync`. Other threads see only its bell, which is a static.
+//! neither `Send` nor `Sync`, and the ring is registered with that thread. Others see only its bell, a static.
 //!
 //! **RING-2. One queue view at a time.** A view of the submission or of the completion queue lives inside one
-//! expression or one small block, in which nothing is called that makes another view of the same queue. So
+//! expression or one function, in which nothing is called that makes another view of the same queue. So
 //! the views of the `io-uring` crate, which copy head and tail, never disagree. In particular no view lives
-//! while the reaper runs.
+//! while the reaper runs or the kernel is entered.
 //!
 //! **RING-3. A parameter block belongs to a place in the submission queue.** It is written only for an entry
 //! that is about to be pushed at that place, which is free; the kernel has copied it when it has consumed
@@ -28,7 +29,8 @@
 //! worker gave, and since the kernel reports each entry to its end, it reaches it as often as the kernel says.
 //!
 //! **RING-5. What is visible is reaped before anyone sleeps.** A turn sleeps only if the completion queue was
-//! empty, the kernel kept no overflow, the reaper had room, and no ring of the bell is unanswered.
+//! empty, the reaper had room, and no ring of the bell is unanswered. An enter that waits first brings what the
+//! kernel held back: deferred work, and completions that found no room.
 //!
 //! **RING-6. The bell is armed before the first sleep,** and again, when its poll has ended, before the next.
 //! Its eventfd lives as long as the process, so a late ringer at worst wakes a ring for nothing.
@@ -41,9 +43,10 @@
 
 mod bell;
 mod encode;
-pub mod ladder;
+mod handle;
+mod ladder;
 mod params;
-pub mod ring_loop;
+mod ring_loop;
 mod turn;
 
 pub use ladder::{RingConfig, Rung, SetupError, probe};

@@ -13,7 +13,7 @@ use super::ladder::SetupError;
 /// One block.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(super) union Params {
+union Params {
     pieces: [libc::iovec; IO_RANGES_MAX],
     v4: libc::sockaddr_in,
     v6: libc::sockaddr_in6,
@@ -38,10 +38,65 @@ impl ParamBlocks {
         }
     }
 
-    /// The block of the place that a queue's tail names.
-    pub(super) fn at(&self, tail: u32) -> *mut Params {
+    /// The block of a place; places are counted on, wrapping.
+    fn at(&self, place: u32) -> *mut Params {
         // SAFETY: the index is below `count`, so it lies within the mapping.
-        unsafe { self.base.as_ptr().add((tail & (self.count - 1)) as usize) }
+        unsafe { self.base.as_ptr().add((place & (self.count - 1)) as usize) }
+    }
+
+    /// Writes an address in the system's form.
+    ///
+    /// # Safety
+    /// `place` is free (RING-3).
+    #[inline(never)]
+    pub(super) unsafe fn put_address(
+        &self,
+        place: u32,
+        address: &SocketAddr,
+    ) -> (*const libc::sockaddr, libc::socklen_t) {
+        let block = self.at(place);
+        let length = match address {
+            SocketAddr::V4(v4) => {
+                let system = libc::sockaddr_in {
+                    sin_family: libc::AF_INET as libc::sa_family_t,
+                    sin_port: v4.port().to_be(),
+                    sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                    sin_zero: [0; 8],
+                };
+                // SAFETY: RING-3, by this function's contract; the block has room and alignment for every variant.
+                unsafe { (&raw mut (*block).v4).write(system) };
+                size_of::<libc::sockaddr_in>()
+            }
+            SocketAddr::V6(v6) => {
+                let system = libc::sockaddr_in6 {
+                    sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                    sin6_port: v6.port().to_be(),
+                    // As std and libc have it: the flow label goes as it came, the scope in the host's order.
+                    sin6_flowinfo: v6.flowinfo(),
+                    sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                    sin6_scope_id: v6.scope_id(),
+                };
+                // SAFETY: as above.
+                unsafe { (&raw mut (*block).v6).write(system) };
+                size_of::<libc::sockaddr_in6>()
+            }
+        };
+        (block.cast_const().cast(), length as libc::socklen_t)
+    }
+
+    /// Writes a list of pieces in the system's form.
+    ///
+    /// # Safety
+    /// `place` is free (RING-3).
+    #[inline(never)]
+    pub(super) unsafe fn put_pieces(&self, place: u32, ranges: &[IoRange]) -> (*const libc::iovec, u32) {
+        let first = self.at(place).cast::<libc::iovec>();
+        for (index, range) in ranges.iter().take(IO_RANGES_MAX).enumerate() {
+            let piece = libc::iovec { iov_base: range.data.cast(), iov_len: range.len };
+            // SAFETY: RING-3, by this function's contract; a block has room for `IO_RANGES_MAX` pieces.
+            unsafe { first.add(index).write(piece) };
+        }
+        (first.cast_const(), ranges.len().min(IO_RANGES_MAX) as u32)
     }
 }
 
@@ -50,55 +105,4 @@ impl Drop for ParamBlocks {
         // SAFETY: RING-3: the ring is gone, so nobody reads them any more; base and length are the mapping's.
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.count as usize * size_of::<Params>()) };
     }
-}
-
-/// Writes an address in the system's form.
-///
-/// # Safety
-/// `block` is the block of a free place (RING-3).
-pub(super) unsafe fn put_address(
-    block: *mut Params,
-    address: &SocketAddr,
-) -> (*const libc::sockaddr, libc::socklen_t) {
-    let length = match address {
-        SocketAddr::V4(v4) => {
-            let system = libc::sockaddr_in {
-                sin_family: libc::AF_INET as libc::sa_family_t,
-                sin_port: v4.port().to_be(),
-                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
-                sin_zero: [0; 8],
-            };
-            // SAFETY: RING-3, by this function's contract; the block has room and alignment for every variant.
-            unsafe { (&raw mut (*block).v4).write(system) };
-            size_of::<libc::sockaddr_in>()
-        }
-        SocketAddr::V6(v6) => {
-            let system = libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                sin6_port: v6.port().to_be(),
-                // As std and libc have it: the flow label goes as it came, the scope in the host's order.
-                sin6_flowinfo: v6.flowinfo(),
-                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
-                sin6_scope_id: v6.scope_id(),
-            };
-            // SAFETY: as above.
-            unsafe { (&raw mut (*block).v6).write(system) };
-            size_of::<libc::sockaddr_in6>()
-        }
-    };
-    (block.cast_const().cast(), length as libc::socklen_t)
-}
-
-/// Writes a list of pieces in the system's form.
-///
-/// # Safety
-/// `block` is the block of a free place (RING-3).
-pub(super) unsafe fn put_pieces(block: *mut Params, ranges: &[IoRange]) -> (*const libc::iovec, u32) {
-    let first = block.cast::<libc::iovec>();
-    for (index, range) in ranges.iter().take(IO_RANGES_MAX).enumerate() {
-        let piece = libc::iovec { iov_base: range.data.cast(), iov_len: range.len };
-        // SAFETY: RING-3, by this function's contract; a block has room for `IO_RANGES_MAX` pieces.
-        unsafe { first.add(index).write(piece) };
-    }
-    (first.cast_const(), ranges.len().min(IO_RANGES_MAX) as u32)
 }

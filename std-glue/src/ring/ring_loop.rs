@@ -8,7 +8,8 @@ use io_uring::{EnterFlags, IoUring};
 use unboxed_core::event_loop::{Descriptor, Doorbell, EventLoop, Full, OpToken, RawFile, Reaper, Wait};
 
 use super::bell::Bell;
-use super::encode;
+use super::encode::{self, Place};
+use super::handle::Handle;
 use super::ladder::{self, RingConfig, Rung, SetupError};
 use super::params::ParamBlocks;
 
@@ -16,8 +17,7 @@ use super::params::ParamBlocks;
 /// kernel's part lies in its own pages.
 pub struct RingLoop {
     /// `None` after `close`.
-    pub(super) ring: UnsafeCell<Option<IoUring>>,
-    params: ParamBlocks,
+    system: UnsafeCell<Option<System>>,
     pub(super) bell: &'static Bell,
     /// Whether the bell's poll is queued or armed (RING-6).
     pub(super) armed: Cell<bool>,
@@ -38,6 +38,13 @@ pub struct RingLoop {
     thread: PhantomData<*mut ()>,
 }
 
+/// What belongs to the system and goes back at `close`, the ring first.
+pub(super) struct System {
+    pub(super) ring: IoUring,
+    pub(super) handle: Handle,
+    params: ParamBlocks,
+}
+
 impl core::fmt::Debug for RingLoop {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("RingLoop").field("entries", &self.entries).field("rung", &self.rung).finish_non_exhaustive()
@@ -55,13 +62,14 @@ impl RingLoop {
         // SAFETY: RING-2: the only view of a ring that nobody else knows yet.
         let entries = unsafe { ring.submission_shared() }.capacity() as u32;
         let params = ParamBlocks::map(entries)?;
-        let sleep_flags = EnterFlags::GETEVENTS | no_iowait(&ring);
-        let quiet =
-            if ring.params().is_feature_skip_cqe_on_success() { Flags::SKIP_SUCCESS } else { Flags::empty() };
+        let bell = Bell::claim()?;
+        // From here on nothing fails, so whatever is claimed or registered is given back by `close`.
+        let handle = Handle::new(&ring);
+        let sleep_flags = EnterFlags::GETEVENTS | no_iowait(&handle);
+        let quiet = if ring.params().is_feature_skip_cqe_on_success() { Flags::SKIP_SUCCESS } else { Flags::empty() };
         Ok(Self {
-            ring: UnsafeCell::new(Some(ring)),
-            params,
-            bell: Bell::claim()?,
+            system: UnsafeCell::new(Some(System { ring, handle, params })),
+            bell,
             armed: Cell::new(false),
             rung_early: Cell::new(false),
             pushed: Cell::new(0),
@@ -84,45 +92,70 @@ impl RingLoop {
         self.entries
     }
 
-    /// The ring, unless it is closed.
+    /// The system's part, unless it is closed.
     #[inline]
-    pub(super) fn ring(&self) -> Option<&IoUring> {
+    pub(super) fn system(&self) -> Option<&System> {
         // SAFETY: RING-1; only `close` writes, and no reference from here lives in a caller of `close`.
-        unsafe { (*self.ring.get()).as_ref() }
+        unsafe { (*self.system.get()).as_ref() }
     }
 
     /// Pushes `entry` if fewer than `limit` places are taken, after one system call that empties the queue
     /// if need be.
-    pub(super) fn push(&self, ring: &IoUring, limit: u32, entry: &Entry) -> Result<(), Full> {
-        self.make_room(ring, limit)?;
+    pub(super) fn push(&self, system: &System, limit: u32, entry: &Entry) -> Result<(), Full> {
+        // SAFETY: RING-2: a view of this expression only.
+        if unsafe { system.ring.submission_shared() }.len() >= limit as usize {
+            self.flush(system, limit)?;
+        }
         // SAFETY: RING-2: a view of this block only. The entries that come here name no memory.
-        let pushed = unsafe { ring.submission_shared().push(entry) };
+        let pushed = unsafe { system.ring.submission_shared().push(entry) };
         self.count_push();
         pushed.map_err(|_| Full)
-    }
-
-    /// Sees to it that fewer than `limit` places are taken.
-    #[inline]
-    fn make_room(&self, ring: &IoUring, limit: u32) -> Result<(), Full> {
-        // SAFETY: RING-2: a view of this expression only.
-        if unsafe { ring.submission_shared() }.len() < limit as usize { Ok(()) } else { self.flush(ring, limit) }
     }
 
     /// One enter that starts what is queued. While the kernel keeps completions that found no room, more
     /// operations would only add to them: then the worker has to reap first.
     #[cold]
-    fn flush(&self, ring: &IoUring, limit: u32) -> Result<(), Full> {
+    fn flush(&self, system: &System, limit: u32) -> Result<(), Full> {
         // SAFETY: RING-2: a view of this block only.
         let (queued, overflow) = unsafe {
-            let queue = ring.submission_shared();
+            let queue = system.ring.submission_shared();
             (queue.len(), queue.cq_overflow())
         };
         if overflow {
             return Err(Full);
         }
-        self.enter(ring, queued, 0, EnterFlags::empty());
+        system.enter(queued, 0, EnterFlags::empty());
         // SAFETY: RING-2: a view of this expression only.
-        if unsafe { ring.submission_shared() }.len() < limit as usize { Ok(()) } else { Err(Full) }
+        if unsafe { system.ring.submission_shared() }.len() < limit as usize { Ok(()) } else { Err(Full) }
+    }
+
+    /// Pushes the operation unless the places for operations are taken.
+    ///
+    /// # Safety
+    /// As for [`EventLoop::submit`].
+    #[inline(always)]
+    unsafe fn try_submit(&self, system: &System, token: OpToken, op: &Descriptor) -> bool {
+        // SAFETY: RING-2: the view of this function, which calls nothing that makes another.
+        let queue = unsafe { system.ring.submission_shared() };
+        if queue.len() >= self.op_limit as usize {
+            return false;
+        }
+        let place = Place { queue, number: self.pushed.get(), user_data: token.to_user_data() };
+        self.count_push();
+        // SAFETY: RING-3: there is room, so the next place is free, and the push takes it. The memory that the
+        // descriptor names is kept by the caller until the terminal completion.
+        unsafe { encode::encode(op, place, &system.params, self.bell) }
+    }
+
+    /// The rare way, out of the common one's registers.
+    ///
+    /// # Safety
+    /// As for [`EventLoop::submit`].
+    #[cold]
+    unsafe fn submit_after_flush(&self, system: &System, token: OpToken, op: &Descriptor) -> Result<(), Full> {
+        self.flush(system, self.op_limit)?;
+        // SAFETY: the caller's promises are passed on.
+        if unsafe { self.try_submit(system, token, op) } { Ok(()) } else { Err(Full) }
     }
 
     /// The queue's places are taken in order, so the number of pushes names the next one (RING-3).
@@ -134,11 +167,10 @@ impl RingLoop {
 
 /// Whether an enter may say that a sleeping loop is not waiting for a disk (Linux 6.15); else its armed bell
 /// looks like a busy one in the system's statistics. The kernel refuses flags that it does not know.
-fn no_iowait(ring: &IoUring) -> EnterFlags {
-    let flags = EnterFlags::GETEVENTS | EnterFlags::NO_IOWAIT;
+fn no_iowait(handle: &Handle) -> EnterFlags {
     // SAFETY: submits nothing, waits for nothing, and has no argument.
-    match unsafe { ring.submitter().enter::<libc::sigset_t>(0, 0, flags.bits(), None) } {
-        Ok(_) => EnterFlags::NO_IOWAIT,
+    match unsafe { handle.enter(0, 0, EnterFlags::GETEVENTS | EnterFlags::NO_IOWAIT, core::ptr::null(), 0) } {
+        Ok(()) => EnterFlags::NO_IOWAIT,
         Err(_) => EnterFlags::empty(),
     }
 }
@@ -149,21 +181,18 @@ fn no_iowait(ring: &IoUring) -> EnterFlags {
 unsafe impl EventLoop for RingLoop {
     #[inline]
     unsafe fn submit(&self, token: OpToken, op: &Descriptor) -> Result<(), Full> {
-        let Some(ring) = self.ring() else { return Err(Full) };
-        self.make_room(ring, self.op_limit)?;
-        // SAFETY: RING-3: there is room, so the next place is free; the push below takes it.
-        let entry = unsafe { encode::encode(op, self.params.at(self.pushed.get()), self.bell) };
-        let entry = entry.user_data(token.to_user_data());
-        // SAFETY: RING-2: a view of this block only. The memory that the entry names is the descriptor's, which
-        // the caller keeps until the terminal completion, and the place's parameter block (RING-3).
-        let pushed = unsafe { ring.submission_shared().push(&entry) };
-        self.count_push();
-        pushed.map_err(|_| Full)
+        let Some(system) = self.system() else { return Err(Full) };
+        // SAFETY: the caller's promises are passed on.
+        if unsafe { self.try_submit(system, token, op) } {
+            return Ok(());
+        }
+        // SAFETY: as above.
+        unsafe { self.submit_after_flush(system, token, op) }
     }
 
     fn cancel(&self, token: OpToken) -> Result<(), Full> {
-        let Some(ring) = self.ring() else { return Err(Full) };
-        self.push(ring, self.entries, &encode::cancel(token.to_user_data(), self.quiet))
+        let Some(system) = self.system() else { return Err(Full) };
+        self.push(system, self.entries, &encode::cancel(token.to_user_data(), self.quiet))
     }
 
     #[inline]
@@ -185,9 +214,9 @@ unsafe impl EventLoop for RingLoop {
 
     fn close_file(&self, file: RawFile) {
         // Without the quiet flag a close in the queue costs a wake more than it saves.
-        if let Some(ring) = self.ring()
+        if let Some(system) = self.system()
             && !self.quiet.is_empty()
-            && self.push(ring, self.op_limit, &encode::close(file, self.quiet)).is_ok()
+            && self.push(system, self.op_limit, &encode::close(file, self.quiet)).is_ok()
         {
             return;
         }
@@ -196,11 +225,17 @@ unsafe impl EventLoop for RingLoop {
     }
 
     fn close(&self) {
-        // SAFETY: RING-1, and no reference from `ring()` lives here.
-        let ring = unsafe { (*self.ring.get()).take() };
-        if let Some(ring) = ring {
+        // SAFETY: RING-1, and no reference from `system()` lives here.
+        let system = unsafe { (*self.system.get()).take() };
+        if let Some(system) = system {
+            // Queued closes and cancels are still owed.
+            // SAFETY: RING-2: a view of this expression only.
+            let queued = unsafe { system.ring.submission_shared() }.len();
+            if queued > 0 {
+                system.enter(queued, 0, EnterFlags::empty());
+            }
             self.bell.release();
-            drop(ring);
+            system.handle.release(&system.ring);
         }
     }
 }

@@ -9,10 +9,10 @@ use io_uring::{EnterFlags, IoUring, cqueue};
 use unboxed_core::event_loop::{Completion, EventLoop, OpToken, Reaper, Wait};
 
 use super::encode::{self, TAG_BELL, TAG_BITS};
-use super::ring_loop::RingLoop;
+use super::ring_loop::{RingLoop, System};
 
-/// The largest of the kernel's internal "restart this call" numbers and the smallest: they leak from an
-/// interrupted open of a FIFO, for one.
+/// The kernel's internal "restart this call" numbers. They leak, from an interrupted open of a FIFO for one, and
+/// mean EINTR.
 const RESTART: core::ops::RangeInclusive<i32> = -516..=-512;
 
 /// What the shared pages say before a turn.
@@ -40,18 +40,19 @@ impl RingLoop {
     /// [`EventLoop::turn`].
     #[inline]
     pub(super) fn take_turn(&self, wait: Wait, reaper: &mut Reaper<'_>) {
-        let Some(ring) = self.ring() else { return };
-        let sight = Sight::of(ring);
-        let awake = sight.visible || sight.hidden || reaper.is_full() || self.rung_early.get();
+        let Some(system) = self.system() else { return };
+        let sight = Sight::of(&system.ring);
+        // Hidden work is no reason to stay awake: an enter that waits runs it first, and often it brings nothing.
+        let awake = sight.visible || reaper.is_full() || self.rung_early.get();
         if wait == Wait::No || awake {
             // What is visible is taken first; hidden work joins it when an enter is due anyway.
             if sight.queued > 0 || (sight.hidden && !sight.visible) {
-                self.enter(ring, sight.queued, 0, EnterFlags::GETEVENTS);
+                system.enter(sight.queued, 0, EnterFlags::GETEVENTS);
             }
         } else {
-            self.sleep(ring, wait);
+            self.sleep(system, wait);
         }
-        self.reap(ring, reaper);
+        self.reap(system, reaper);
         if wait != Wait::No {
             // Whatever rang up to here has made a turn return that wanted to sleep.
             self.rung_early.set(false);
@@ -59,53 +60,30 @@ impl RingLoop {
     }
 
     /// One enter that starts what is queued and waits for a completion (RING-5, RING-6).
-    fn sleep(&self, ring: &IoUring, wait: Wait) {
-        if !self.armed.get() && self.push(ring, self.entries, &encode::listen(self.bell)).is_ok() {
+    fn sleep(&self, system: &System, wait: Wait) {
+        if !self.armed.get() && self.push(system, self.entries, &encode::listen(self.bell)).is_ok() {
             self.armed.set(true);
         }
         // SAFETY: RING-2: a view of this expression only.
-        let queued = unsafe { ring.submission_shared() }.len();
+        let queued = unsafe { system.ring.submission_shared() }.len();
         // Without a bell nobody may sleep: the queue is full and the kernel takes nothing, so reap and retry.
         let want = usize::from(self.armed.get());
         match wait {
             Wait::Until(deadline) => {
                 // Waiting no time at all lets the kernel skip its timer.
                 match deadline.saturating_sub(self.now()) {
-                    0 => self.enter(ring, queued, 0, EnterFlags::GETEVENTS),
-                    left => self.enter_until(ring, queued, want, left),
+                    0 => system.enter(queued, 0, EnterFlags::GETEVENTS),
+                    left => system.enter_until(queued, want, self.sleep_flags, left),
                 }
             }
-            _ => self.enter(ring, queued, want, self.sleep_flags),
-        }
-    }
-
-    /// The system call without a timeout.
-    #[inline]
-    pub(super) fn enter(&self, ring: &IoUring, queued: usize, want: usize, flags: EnterFlags) {
-        // SAFETY: `queued` entries lie in the queue, whose pushers vouched for their memory; no argument.
-        let done = unsafe {
-            ring.submitter().enter::<libc::sigset_t>(queued as u32, want as u32, flags.bits(), None)
-        };
-        if let Err(error) = done {
-            refused(&error);
-        }
-    }
-
-    /// The system call with a timeout, in nanoseconds.
-    fn enter_until(&self, ring: &IoUring, queued: usize, want: usize, left: u64) {
-        let time = Timespec::new().sec(left / 1_000_000_000).nsec((left % 1_000_000_000) as u32);
-        let argument = SubmitArgs::new().timespec(&time);
-        let flags = self.sleep_flags | EnterFlags::EXT_ARG;
-        // SAFETY: as in `enter`; the argument and the time it names are locals that outlive the call.
-        let done = unsafe { ring.submitter().enter(queued as u32, want as u32, flags.bits(), Some(&argument)) };
-        if let Err(error) = done {
-            refused(&error);
+            _ => system.enter(queued, want, self.sleep_flags),
         }
     }
 
     /// Takes what is visible, and then what the kernel kept for want of room, until the reaper is full.
     #[inline]
-    fn reap(&self, ring: &IoUring, reaper: &mut Reaper<'_>) {
+    fn reap(&self, system: &System, reaper: &mut Reaper<'_>) {
+        let ring = &system.ring;
         loop {
             while !reaper.is_full() {
                 // SAFETY: RING-2: a view of this expression only; with its end the head is stored, before
@@ -117,7 +95,7 @@ impl RingLoop {
             if reaper.is_full() || !unsafe { ring.submission_shared() }.cq_overflow() {
                 return;
             }
-            self.enter(ring, 0, 0, EnterFlags::GETEVENTS);
+            system.enter(0, 0, EnterFlags::GETEVENTS);
             // SAFETY: RING-2: a view of this expression only.
             if unsafe { ring.completion_shared() }.is_empty() {
                 return; // The flush was refused; the next turn tries again.
@@ -158,15 +136,39 @@ impl RingLoop {
     }
 }
 
+impl System {
+    /// The system call without a timeout.
+    #[inline]
+    pub(super) fn enter(&self, queued: usize, want: usize, flags: EnterFlags) {
+        // SAFETY: the entries' pushers vouched for their memory; no argument.
+        if let Err(errno) = unsafe { self.handle.enter(queued, want, flags, core::ptr::null(), 0) } {
+            refused(errno);
+        }
+    }
+
+    /// The system call with a timeout, in nanoseconds.
+    fn enter_until(&self, queued: usize, want: usize, flags: EnterFlags, left: u64) {
+        let time = Timespec::new().sec(left / 1_000_000_000).nsec((left % 1_000_000_000) as u32);
+        let argument = SubmitArgs::new().timespec(&time);
+        let (place, size) = ((&raw const argument).cast(), size_of::<SubmitArgs<'_, '_>>());
+        // SAFETY: as in `enter`; the argument and the time that it names are locals that outlive the call.
+        if let Err(errno) = unsafe { self.handle.enter(queued, want, flags | EnterFlags::EXT_ARG, place, size) } {
+            refused(errno);
+        }
+    }
+}
+
 /// An enter that brought an error instead of a number. Passing ones need nothing: what was not taken stays in
 /// the queue (RING-7), the worker reaps and comes again.
 #[cold]
-fn refused(error: &std::io::Error) {
-    match error.raw_os_error().unwrap_or(0) {
+fn refused(errno: i32) {
+    match errno {
         // The time is up, a signal came, completions must be reaped first, or memory is short just now.
         libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ENOMEM => {}
         libc::EBADR => die("the kernel lost a completion for want of memory (EBADR); its operation would never end"),
-        libc::EEXIST => die("a ring was used by another thread than the one that opened it (EEXIST)"),
+        libc::EEXIST | libc::EBADF | libc::EINVAL => {
+            die("the kernel refused the ring; was it used by another thread than the one that opened it?")
+        }
         _ => die("io_uring_enter failed in a way that retrying does not mend"),
     }
 }

@@ -1,0 +1,143 @@
+//! Accepting connections. The armed accept lies in the listener's entry, not in the future: a dropped one
+//! stays armed, and the next one takes over what it brings.
+//!
+//! ACCEPT-1: at most one accept of a listener is armed; its slot is the entry's, which a handle of the
+//! listener keeps; only the one `&mut` user of the listener begins or takes it. ACCEPT-2: nobody waits for
+//! an armed accept whose listener is gone: the listener's drop cancels it, and a late descriptor is closed
+//! with the entry.
+
+use crate::event_loop::Descriptor;
+use crate::file::{FileEntry, FileHandle, FileReservation, TableControl};
+use crate::op::{Adopted, Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, more, place};
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
+static KEEP_ACCEPT: KeepVtable = KeepVtable { discard, more };
+
+/// A descriptor that nobody waits for goes to the listener's late queue, which its close empties.
+fn discard(_: RawBuf, result: i32, file: Option<&'static FileEntry>) {
+    if let (Some(file), 0..) = (file, result)
+        && !file.late.push(result)
+    {
+        file.close_other(result);
+    }
+}
+
+/// A listening socket. Dropping it cancels its armed accept and closes it.
+#[derive(Debug)]
+pub struct Listener {
+    file: FileHandle,
+}
+
+impl Listener {
+    /// Takes over a listening socket's only handle.
+    pub fn new(file: FileHandle) -> Self {
+        Self { file }
+    }
+
+    /// The socket.
+    pub fn file(&self) -> &FileHandle {
+        &self.file
+    }
+
+    /// The next connection, with an entry of `table` for it.
+    pub fn accept(&mut self, table: &'static TableControl) -> Accept<'_> {
+        let listener = &mut self.file;
+        Accept { listener, table, reservation: None, handle: OpHandle::new() }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut armed = OpHandle::new();
+        // ACCEPT-2; what is taken over and dropped is abandoned.
+        armed.adopt(&self.file.entry().slot);
+    }
+}
+
+/// See [`Listener::accept`].
+///
+/// # Errors
+/// [`Error::TableFull`] before a connection is taken from the system; the system's.
+///
+/// # Cancel safety
+/// Dropping it loses nothing: the accept stays armed, and a connection that comes waits for the next one.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Accept<'a> {
+    listener: &'a mut FileHandle,
+    table: &'static TableControl,
+    reservation: Option<FileReservation>,
+    handle: OpHandle,
+}
+
+impl Accept<'_> {
+    fn begin(&mut self, cx: &Context<'_>) -> Result<(), Error> {
+        let entry = self.listener.entry();
+        match self.handle.adopt(&entry.slot) {
+            Adopted::Yes => return Ok(()),
+            Adopted::Busy => {
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
+            Adopted::Free => {}
+        }
+        let (worker, _) = place()?;
+        let file = Some(entry);
+        let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_ACCEPT, file, kind: SlotKind::Keep };
+        let op = Descriptor::Accept { file: entry.raw(), multishot: false };
+        let waker = cx.waker().clone();
+        // SAFETY: ACCEPT-1: the slot is free and ours; R4: the entry counts the operation.
+        unsafe {
+            self.handle.begin_in(worker, core::ptr::null(), &entry.slot, waker, &op, Some(parts));
+        }
+        Ok(())
+    }
+}
+
+impl Future for Accept<'_> {
+    type Output = Result<FileHandle, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let reservation = match this.reservation.take() {
+            Some(reservation) => reservation,
+            None => this.table.reserve()?,
+        };
+        if let Some(fd) = this.listener.entry().late.pop() {
+            return Poll::Ready(Ok(reservation.open(fd)));
+        }
+        this.reservation = Some(reservation);
+        loop {
+            if this.handle.slot().is_none() {
+                this.begin(cx)?;
+                if this.handle.slot().is_none() {
+                    return Poll::Pending;
+                }
+            }
+            // An armed accept may be ready already, and always gets this context's waker.
+            if let Some(outcome) = ready!(this.handle.poll_end(cx))? {
+                let fd = Error::check(outcome.result)?;
+                let reservation = this.reservation.take().expect("unboxed: accepted twice");
+                return Poll::Ready(Ok(reservation.open(fd as i32)));
+            }
+        }
+    }
+}
+
+impl Operation for Accept<'_> {
+    fn request_cancel(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        self.handle.cancel(cx);
+    }
+
+    fn was_cancelled(output: &Self::Output) -> bool {
+        matches!(output, Err(Error::Cancelled))
+    }
+}
+
+impl Drop for Accept<'_> {
+    fn drop(&mut self) {
+        self.handle.leave_armed();
+    }
+}

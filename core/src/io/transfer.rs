@@ -1,0 +1,290 @@
+//! One read or write, and a write of everything.
+
+use super::lend::{IntoLend, Lend, Slot};
+use crate::event_loop::Descriptor;
+use crate::file::{Direction, FileEntry, FileHandle};
+use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, more};
+use core::future::Future;
+use core::ops::Range;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
+/// Which system operation moves the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferKind {
+    /// From a socket.
+    Recv,
+    /// To a socket.
+    Send,
+    /// To a socket, without a copy.
+    SendZeroCopy,
+    /// From a file, at a position in bytes.
+    ReadAt(u64),
+    /// To a file, at a position in bytes.
+    WriteAt(u64),
+}
+
+impl TransferKind {
+    fn direction(self) -> Direction {
+        match self {
+            Self::Recv | Self::ReadAt(_) => Direction::Read,
+            Self::Send | Self::SendZeroCopy | Self::WriteAt(_) => Direction::Write,
+        }
+    }
+
+    fn descriptor(self, file: i32, data: *mut u8, len: u32) -> Descriptor {
+        match self {
+            Self::Recv => Descriptor::Recv { file, data, len },
+            Self::Send => Descriptor::Send { file, data, len },
+            Self::SendZeroCopy => Descriptor::SendZeroCopy { file, data, len },
+            Self::ReadAt(offset) => Descriptor::Read { file, data, len, offset },
+            Self::WriteAt(offset) => Descriptor::Write { file, data, len, offset },
+        }
+    }
+}
+
+/// How a dropped transfer ends: the buffer freed, the lane told.
+struct Keep<L, const READ: bool>(L);
+
+impl<L: Lend, const READ: bool> Keep<L, READ> {
+    const VTABLE: KeepVtable = KeepVtable { discard: Self::discard, more };
+
+    unsafe fn discard(raw: RawBuf, result: i32, file: Option<&'static FileEntry>) {
+        // SAFETY: KEEP-1.
+        unsafe { L::discard(raw) };
+        if let Some(file) = file {
+            let direction = if READ { Direction::Read } else { Direction::Write };
+            file.lane(direction).drained(result, READ);
+        }
+    }
+}
+
+/// One read into, or one write from, `buffer`.
+///
+/// A read fills the buffer from its beginning and may bring fewer bytes; zero is the end. A write sends the
+/// bytes that hold a value and may take fewer.
+pub fn transfer<B: IntoLend>(file: &FileHandle, kind: TransferKind, buffer: B) -> Transfer<'_, B::Lend> {
+    Transfer {
+        file,
+        kind,
+        range: None,
+        lender: Some(buffer.into_lend()),
+        handle: OpHandle::new(),
+        len_before: 0,
+    }
+}
+
+/// See [`transfer`].
+///
+/// # Errors
+/// The system's; [`Error::BytesDropped`] when bytes had arrived for a read that was dropped; those of any
+/// operation.
+///
+/// # Cancel safety
+/// Dropping it cancels and waits for nothing. The file's next operation of the same direction waits until
+/// this one has ended, and reports bytes that were lost. With `timeout` or `cancel` nothing is lost.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Transfer<'a, L: Lend> {
+    file: &'a FileHandle,
+    kind: TransferKind,
+    range: Option<Range<usize>>,
+    lender: Option<L>,
+    handle: OpHandle,
+    len_before: u32,
+}
+
+impl<L: Lend> Unpin for Transfer<'_, L> {}
+
+impl<L: Lend> Transfer<'_, L> {
+    /// Uses only the first `len` bytes of the buffer.
+    pub fn first(self, len: usize) -> Self {
+        self.range(0..len)
+    }
+
+    /// Uses only these bytes of the buffer.
+    pub fn range(mut self, range: Range<usize>) -> Self {
+        self.range = Some(range);
+        self
+    }
+
+    fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        loop {
+            if self.handle.slot().is_some() {
+                let end = ready!(self.handle.poll_end(cx))?;
+                let Some(mut outcome) = end.map(|o| (o.result, o.raw)) else {
+                    // The loop had no room: the parts come back, and it begins again.
+                    let raw = self.handle.take_retry();
+                    self.take_back(raw);
+                    continue;
+                };
+                let result = Error::check(outcome.0);
+                if let (Ok(count), Direction::Read) = (result, self.kind.direction()) {
+                    let start = self.range.as_ref().map_or(0, |r| r.start as u32);
+                    if start <= self.len_before {
+                        outcome.1.len = self.len_before.max(start + count);
+                    }
+                }
+                self.take_back(outcome.1);
+                return Poll::Ready(result.map(|n| n as usize));
+            }
+            let lender = self.lender.as_mut().expect("unboxed: a transfer was polled after its end");
+            ready!(lender.poll_free(cx))?;
+            let lane = self.file.entry().lane(self.kind.direction());
+            if let Some(late) = ready!(lane.poll_clear(cx)) {
+                return Poll::Ready(FileHandle::late_error(late).map(|n| n as usize));
+            }
+            self.begin(cx)?;
+            return Poll::Pending;
+        }
+    }
+
+    fn begin(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let lender = self.lender.as_mut().expect("unboxed: a transfer was polled after its end");
+        let raw = lender.lend();
+        let reads = self.kind.direction() == Direction::Read;
+        let all = if reads { raw.capacity } else { raw.len } as usize;
+        let range = self.range.clone().unwrap_or(0..all);
+        let begun = if range.start > range.end || range.end > all {
+            Err(Error::OutOfRange { end: range.end.max(range.start), len: all })
+        } else {
+            self.len_before = raw.len;
+            let data = raw.data.wrapping_add(range.start);
+            let op = self.kind.descriptor(self.file.raw(), data, (range.end - range.start) as u32);
+            let vtable = if reads {
+                const { &Keep::<L, true>::VTABLE }
+            } else {
+                const { &Keep::<L, false>::VTABLE }
+            };
+            let file = Some(self.file.entry());
+            let parts = Parts { raw, vtable, file, kind: SlotKind::Keep };
+            // SAFETY: IO-1.
+            unsafe { self.handle.begin(cx, &op, Some(parts)) }
+        };
+        match begun {
+            Ok(()) => lender.note(self.handle.slot().map(Slot)),
+            // SAFETY: nothing took them.
+            Err(_) => unsafe { lender.take_back(raw) },
+        }
+        begun
+    }
+
+    fn take_back(&mut self, raw: RawBuf) {
+        if let Some(lender) = self.lender.as_mut() {
+            // SAFETY: the slot gave the parts back, once.
+            unsafe { lender.take_back(raw) };
+        }
+    }
+}
+
+impl<L: Lend> Future for Transfer<'_, L> {
+    type Output = L::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<L::Output> {
+        let result = ready!(self.poll_result(cx));
+        let lender = self.lender.take().expect("unboxed: a transfer was polled after its end");
+        Poll::Ready(lender.output(result))
+    }
+}
+
+impl<L: Lend> Operation for Transfer<'_, L> {
+    fn request_cancel(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        self.handle.cancel(cx);
+    }
+
+    fn was_cancelled(output: &L::Output) -> bool {
+        *L::result(output) == Err(Error::Cancelled)
+    }
+}
+
+impl<L: Lend> Drop for Transfer<'_, L> {
+    fn drop(&mut self) {
+        if self.handle.slot().is_some() {
+            self.file.entry().lane(self.kind.direction()).drain();
+        }
+    }
+}
+
+/// Writes all bytes of `buffer` that hold a value, in as many operations as it takes.
+///
+/// # Errors
+/// [`Error::WriteZero`] when the system takes nothing, and those of a [`Transfer`].
+///
+/// # Cancel safety
+/// A dropped or cancelled one may have written a part.
+pub fn write_all<B: IntoLend>(file: &FileHandle, kind: TransferKind, buffer: B) -> WriteAll<'_, B::Lend> {
+    WriteAll { transfer: transfer(file, kind, buffer), done: 0, end: None }
+}
+
+/// See [`write_all`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct WriteAll<'a, L: Lend> {
+    transfer: Transfer<'a, L>,
+    done: usize,
+    end: Option<usize>,
+}
+
+impl<L: Lend> WriteAll<'_, L> {
+    /// Writes only the first `len` bytes of the buffer.
+    pub fn first(self, len: usize) -> Self {
+        self.range(0..len)
+    }
+
+    /// Writes only these bytes of the buffer.
+    pub fn range(mut self, range: Range<usize>) -> Self {
+        self.done = 0;
+        self.end = Some(range.end);
+        self.transfer.range = Some(range);
+        self
+    }
+
+    fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        loop {
+            if self.end.is_none() && self.transfer.handle.slot().is_none() {
+                // What holds a value now is what is to be written.
+                let lender = self.transfer.lender.as_mut();
+                let lender = lender.expect("unboxed: a transfer was polled after its end");
+                ready!(lender.poll_free(cx))?;
+                let raw = lender.lend();
+                // SAFETY: it was just given.
+                unsafe { lender.take_back(raw) };
+                self.end = Some(raw.len as usize);
+                self.transfer.range = Some(0..raw.len as usize);
+            }
+            let range = self.transfer.range.clone().unwrap_or(0..0);
+            if range.is_empty() {
+                return Poll::Ready(Ok(self.done));
+            }
+            let count = ready!(self.transfer.poll_result(cx))?;
+            if count == 0 {
+                return Poll::Ready(Err(Error::WriteZero));
+            }
+            self.done += count;
+            self.transfer.range = Some(range.start + count..range.end);
+            if let TransferKind::WriteAt(offset) = &mut self.transfer.kind {
+                *offset += count as u64;
+            }
+        }
+    }
+}
+
+impl<L: Lend> Future for WriteAll<'_, L> {
+    type Output = L::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<L::Output> {
+        let result = ready!(self.poll_all(cx));
+        let lender = self.transfer.lender.take();
+        Poll::Ready(lender.expect("unboxed: a transfer was polled after its end").output(result))
+    }
+}
+
+impl<L: Lend> Operation for WriteAll<'_, L> {
+    fn request_cancel(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        self.transfer.handle.cancel(cx);
+    }
+
+    fn was_cancelled(output: &L::Output) -> bool {
+        *L::result(output) == Err(Error::Cancelled)
+    }
+}

@@ -1,0 +1,13 @@
+//! TCP over the file table: listeners, streams, their halves.
+//!
+//! Descriptors are entries of the runtime's table (R4), so a socket whose handle is dropped with operations in
+//! flight closes when they have ended, and blocks nobody. Making and binding a socket is a plain system call;
+//! everything that may wait goes through the ring.
+
+mod addr;
+mod listener;
+mod socket;
+mod stream;
+
+pub use listener::{ListenerOptions, TcpListener};
+pub use stream::{ReadHalf, TcpStream, WriteHalf};

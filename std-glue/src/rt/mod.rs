@@ -1,0 +1,49 @@
+//! The runtime of one thread: a worker, a ring and a file table in one static.
+//!
+//! RT-1: a [`RuntimeCell`] is started by one thread at a time (`taken`); `ring` holds a loop from then until a
+//! close that left nothing detached. RT-2: the loop is used through the worker alone, on that thread; the cell
+//! is static, so what the kernel holds stays where it is also when it never comes back. RT-3: the thread's
+//! table is that of the runtime it is inside of, or none.
+
+mod config;
+mod main;
+mod runtime;
+
+pub use config::Config;
+pub use main::{run_main, run_main_with};
+pub use runtime::{Runtime, RuntimeCell, StartError};
+
+use std::cell::Cell;
+use unboxed_core::exec::Worker;
+use unboxed_core::file::TableControl;
+use unboxed_core::op::Error;
+
+thread_local! {
+    static WORKER: Cell<*const Worker> = const { Cell::new(std::ptr::null()) };
+    static TABLE: Cell<Option<&'static TableControl>> = const { Cell::new(None) };
+}
+
+unboxed_core::current_worker_cell!(WORKER.with(std::ptr::from_ref));
+
+/// The file table of the runtime that this thread is inside of.
+///
+/// # Errors
+/// [`Error::NoTask`] outside a runtime.
+pub fn current_table() -> Result<&'static TableControl, Error> {
+    TABLE.get().ok_or(Error::NoTask)
+}
+
+/// RT-3.
+struct TableGuard(Option<&'static TableControl>);
+
+impl TableGuard {
+    fn enter(table: &'static TableControl) -> Self {
+        Self(TABLE.replace(Some(table)))
+    }
+}
+
+impl Drop for TableGuard {
+    fn drop(&mut self) {
+        TABLE.set(self.0);
+    }
+}
