@@ -9,7 +9,7 @@ async fn nops(args: (u32,), _t: BytesToken) -> f64 {
   struct Join { ops: [Option<op::Nop>; 32], left: usize }
   impl Future for Join { type Output = (); fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
     let me = &mut *self; for o in &mut me.ops { if let Some(op) = o && std::pin::Pin::new(op).poll(cx).is_ready() { *o = None; me.left -= 1; } } if me.left == 0 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending } } }
-  let t = std::time::Instant::now(); for _ in 0..args.0 / 32 { Join { ops: [const { None::<op::Nop> }; 32].map(|_: Option<op::Nop>| Some(op::nop())), left: 32 }.await; } t.elapsed().as_nanos() as f64 / args.0 as f64 }
+  let t = std::time::Instant::now(); for _ in 0..args.0 / 32 { Join { ops: std::array::from_fn(|_| Some(op::nop())), left: 32 }.await; } t.elapsed().as_nanos() as f64 / args.0 as f64 }
 static NOPS: PoolStorage<{ blocks_size::<(u32,), _, 1, 32, 0>(nops) }> = PoolStorage::new("nops", false);
 fn npool() -> Pool<(u32,), f64> { unsafe { pool_of::<(u32,), _, 1, 32, 0, { blocks_size::<(u32,), _, 1, 32, 0>(nops) }>(&NOPS, nops) } }
 async fn one(args: (u32,), _t: BytesToken) { for _ in 0..args.0 { op::nop().await.unwrap(); } }

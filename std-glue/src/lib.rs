@@ -13,7 +13,7 @@
 #![cfg(target_os = "linux")]
 
 pub use unboxed_core::{buf, event_loop, exec, file, io, op, queue, task, time};
-// pub use unboxed_macros::{main, task};
+pub use unboxed_macros::{main, task};
 
 pub mod alloc;
 pub mod net;

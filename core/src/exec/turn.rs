@@ -163,6 +163,8 @@ impl Worker {
 fn wake_unless_last(waker: Waker, last: *const task::Header) -> *const task::Header {
     match task::task_of(&waker) {
         Some(task) => {
+            // One of ours has nothing to drop (TASK-1).
+            core::mem::forget(waker);
             if task.0 != last {
                 task.wake();
             }

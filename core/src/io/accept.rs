@@ -117,7 +117,8 @@ impl Future for Accept<'_> {
                 }
             }
             // An armed accept may be ready already, and always gets this context's waker.
-            if let Some(outcome) = ready!(this.handle.poll_end(cx))? {
+            let outcome = ready!(this.handle.poll_end(cx))?;
+            if !outcome.again {
                 let fd = Error::check(outcome.result)?;
                 let reservation = this.reservation.take().expect("unboxed: accepted twice");
                 return Poll::Ready(Ok(reservation.open(fd as i32)));

@@ -34,10 +34,11 @@ impl Future for FileOp<'_> {
     type Output = Result<u32, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.handle.slot().is_some()
-            && let Some(outcome) = ready!(self.handle.poll_end(cx))?
-        {
-            return Poll::Ready(Error::check(outcome.result));
+        if self.handle.slot().is_some() {
+            let outcome = ready!(self.handle.poll_end(cx))?;
+            if !outcome.again {
+                return Poll::Ready(Error::check(outcome.result));
+            }
         }
         let file = Some(self.file.entry());
         let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_FILE, file, kind: SlotKind::Keep };

@@ -86,7 +86,8 @@ impl Reader {
             if self.handle.slot().is_none() && !self.arm(cx)? {
                 return Poll::Pending;
             }
-            if let Some(outcome) = ready!(self.handle.poll_end(cx))? {
+            let outcome = ready!(self.handle.poll_end(cx))?;
+            if !outcome.again {
                 let count = Error::check(outcome.result)?;
                 self.end += count;
                 return Poll::Ready(Ok(count as usize));

@@ -111,21 +111,19 @@ impl<L: Lend> Transfer<'_, L> {
     fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         loop {
             if self.handle.slot().is_some() {
-                let end = ready!(self.handle.poll_end(cx))?;
-                let Some(mut outcome) = end.map(|o| (o.result, o.raw)) else {
-                    // The loop had no room: the parts come back, and it begins again.
-                    let raw = self.handle.take_retry();
-                    self.take_back(raw);
+                let mut outcome = ready!(self.handle.poll_end(cx))?;
+                if outcome.again {
+                    self.take_back(outcome.raw);
                     continue;
-                };
-                let result = Error::check(outcome.0);
+                }
+                let result = Error::check(outcome.result);
                 if let (Ok(count), Direction::Read) = (result, self.kind.direction()) {
                     let start = self.range.as_ref().map_or(0, |r| r.start as u32);
                     if start <= self.len_before {
-                        outcome.1.len = self.len_before.max(start + count);
+                        outcome.raw.len = self.len_before.max(start + count);
                     }
                 }
-                self.take_back(outcome.1);
+                self.take_back(outcome.raw);
                 return Poll::Ready(result.map(|n| n as usize));
             }
             let lender = self.lender.as_mut().expect("unboxed: a transfer was polled after its end");

@@ -22,7 +22,7 @@ use super::slot::{
 use crate::event_loop::Descriptor;
 use crate::exec::{FLAG_RETRY, Worker, current};
 use crate::file::FileEntry;
-use crate::task::TaskRef;
+use crate::task::{TaskRef, clone_waker};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -49,7 +49,7 @@ impl SlotRef {
     /// Wakes the context when the operation, whose holder is gone, has ended.
     pub fn wake_at_end(self, cx: &Context<'_>) {
         if self.in_flight() && core::ptr::eq(current::worker(), self.slot.worker.get()) {
-            drop(self.slot.put_waker(cx.waker().clone()));
+            drop(self.slot.put_waker(clone_waker(cx.waker())));
         } else {
             cx.waker().wake_by_ref();
         }
@@ -71,6 +71,8 @@ pub(crate) struct Outcome {
     pub result: i32,
     /// The kept buffer, the holder's again.
     pub raw: RawBuf,
+    /// The loop had no room: nothing was done, the caller begins again.
+    pub again: bool,
 }
 
 #[derive(Debug)]
@@ -84,7 +86,6 @@ enum Phase {
 pub struct OpHandle {
     phase: Phase,
     cancelled: bool,
-    retry: RawBuf,
 }
 
 // SAFETY: KEEP-1; what it names may be used from any thread.
@@ -101,7 +102,7 @@ impl Default for OpHandle {
 impl OpHandle {
     /// A handle without an operation.
     pub const fn new() -> Self {
-        Self { phase: Phase::Idle, cancelled: false, retry: RawBuf::NONE }
+        Self { phase: Phase::Idle, cancelled: false }
     }
 
     pub(crate) fn slot(&self) -> Option<SlotRef> {
@@ -125,7 +126,7 @@ impl OpHandle {
         let (worker, task) = place()?;
         let slot = take_slot(worker, task)?;
         // SAFETY: passed on; the slot is the task's and free.
-        unsafe { self.begin_in(worker, task.0, slot, cx.waker().clone(), op, parts) };
+        unsafe { self.begin_in(worker, task.0, slot, clone_waker(cx.waker()), op, parts) };
         Ok(())
     }
 
@@ -166,7 +167,7 @@ impl OpHandle {
     pub(crate) fn begin_timer(&mut self, cx: &Context<'_>, deadline: u64) -> Result<(), Error> {
         let (worker, task) = place()?;
         let slot = take_slot(worker, task)?;
-        let generation = slot.begin(task.0, worker, cx.waker().clone());
+        let generation = slot.begin(task.0, worker, clone_waker(cx.waker()));
         slot.kind.set(SlotKind::Timer);
         let timer = TimerBody { deadline, back: core::ptr::null(), place: 0 };
         // SAFETY: SLOT-1, the submitter's.
@@ -177,10 +178,9 @@ impl OpHandle {
         Ok(())
     }
 
-    /// Waits for the operation that was begun. `Ready(None)` asks the caller to begin it again: the loop
-    /// had no room, and what was kept is the caller's.
+    /// Waits for the operation that was begun.
     #[inline]
-    pub(crate) fn poll_end(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Outcome>, Error>> {
+    pub(crate) fn poll_end(&mut self, cx: &Context<'_>) -> Poll<Result<Outcome, Error>> {
         let Phase::Begun(SlotRef { slot, generation }) = self.phase else {
             return Poll::Ready(Err(Error::NoTask));
         };
@@ -191,14 +191,10 @@ impl OpHandle {
         }
         match state {
             READY => match take_result(slot, generation) {
-                Some((outcome, flags)) => {
+                Some(mut outcome) => {
                     self.phase = Phase::Idle;
-                    let retry = flags & FLAG_RETRY != 0 && !self.cancelled;
-                    if retry {
-                        self.retry = outcome.raw;
-                        return Poll::Ready(Ok(None));
-                    }
-                    Poll::Ready(Ok(Some(outcome)))
+                    outcome.again &= !self.cancelled;
+                    Poll::Ready(Ok(outcome))
                 }
                 None => {
                     self.phase = Phase::Idle;
@@ -225,18 +221,13 @@ impl OpHandle {
     fn wait_again(&mut self, slot: &'static Slot, generation: u32, cx: &Context<'_>) {
         if core::ptr::eq(current::worker(), slot.worker.get()) {
             if !slot.has_waker_like(cx.waker()) {
-                let waker = cx.waker().clone();
+                let waker = clone_waker(cx.waker());
                 drop(slot.put_waker(waker));
             }
         } else {
-            drop(slot.alt_waker.put(cx.waker().clone()));
+            drop(slot.alt_waker.put(clone_waker(cx.waker())));
             slot.ask(generation, REQ_WAKER);
         }
-    }
-
-    /// The parts of an operation that is to begin again.
-    pub(crate) fn take_retry(&mut self) -> RawBuf {
-        core::mem::replace(&mut self.retry, RawBuf::NONE)
     }
 
     /// Asks that the operation end soon; its result still comes through [`poll_end`](Self::poll_end).
@@ -346,7 +337,7 @@ fn take_slot_slow(
 
 /// Takes the result out and frees the slot; none when the owner's ending came first.
 #[inline]
-fn take_result(slot: &'static Slot, generation: u32) -> Option<(Outcome, u32)> {
+fn take_result(slot: &'static Slot, generation: u32) -> Option<Outcome> {
     let owner = slot.owner.get();
     let worker = current::get();
     let own = worker.is_some_and(|w| w.task.get() == owner) && !owner.is_null();
@@ -361,7 +352,8 @@ fn take_result(slot: &'static Slot, generation: u32) -> Option<(Outcome, u32)> {
         }
         _ => (RawBuf::NONE, None),
     };
-    let (outcome, flags) = (Outcome { result: slot.result.get(), raw }, slot.flags.get());
+    let again = slot.flags.get() & FLAG_RETRY != 0;
+    let outcome = Outcome { result: slot.result.get(), raw, again };
     if own {
         free_own(TaskRef(owner), slot);
     } else {
@@ -370,7 +362,7 @@ fn take_result(slot: &'static Slot, generation: u32) -> Option<(Outcome, u32)> {
     if let Some(file) = file {
         file.release();
     }
-    Some((outcome, flags))
+    Some(outcome)
 }
 
 /// HANDLE-2: on the owner's own task.

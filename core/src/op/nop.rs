@@ -12,7 +12,7 @@ use core::task::{Context, Poll};
 /// # Cancel safety
 /// There is nothing to lose.
 pub fn nop() -> Nop {
-    Nop { handle: OpHandle::new(), begun: false }
+    Nop { handle: OpHandle::new() }
 }
 
 /// See [`nop`].
@@ -20,7 +20,6 @@ pub fn nop() -> Nop {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Nop {
     handle: OpHandle,
-    begun: bool,
 }
 
 impl Future for Nop {
@@ -28,28 +27,21 @@ impl Future for Nop {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            if !self.begun {
-                // SAFETY: R0: a no-op names no memory.
-                if let Err(error) = unsafe { self.handle.begin(cx, &Descriptor::Nop, None) } {
-                    return Poll::Ready(Err(error));
-                }
-                self.begun = true;
-                return Poll::Pending;
-            }
-            match core::task::ready!(self.handle.poll_end(cx))? {
-                Some(outcome) => return Poll::Ready(Error::check(outcome.result).map(|_| ())),
-                None => self.begun = false,
+        if self.handle.slot().is_some() {
+            let outcome = core::task::ready!(self.handle.poll_end(cx))?;
+            if !outcome.again {
+                return Poll::Ready(Error::check(outcome.result).map(|_| ()));
             }
         }
+        // SAFETY: R0: a no-op names no memory.
+        unsafe { self.handle.begin(cx, &Descriptor::Nop, None) }?;
+        Poll::Pending
     }
 }
 
 impl Operation for Nop {
     fn request_cancel(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
-        if self.begun {
-            self.handle.cancel(cx);
-        }
+        self.handle.cancel(cx);
     }
 
     fn was_cancelled(output: &Self::Output) -> bool {

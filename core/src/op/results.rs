@@ -173,7 +173,10 @@ impl Multishot {
             let end = core::task::ready!(self.handle.poll_end(cx));
             self.begun = false;
             self.queue.leave();
-            let Some(outcome) = end? else { continue };
+            let outcome = end?;
+            if outcome.again {
+                continue;
+            }
             match Error::check(outcome.result) {
                 // A cancel that made room.
                 Err(Error::Cancelled) if !self.queue.is_empty() => {}

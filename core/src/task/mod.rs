@@ -61,5 +61,5 @@ pub(crate) use {
     finish::{finish, unref},
     registry::for_each_task,
     vtable::{BODY_DONE, BODY_PENDING},
-    waker::{of as waker_of, task_of},
+    waker::{clone_of as clone_waker, of as waker_of, task_of},
 };

@@ -85,7 +85,7 @@ impl Future for Sleep {
             return Poll::Pending;
         }
         let outcome = core::task::ready!(self.handle.poll_end(cx))?;
-        Poll::Ready(Error::check(outcome.map_or(0, |o| o.result)).map(|_| ()))
+        Poll::Ready(Error::check(outcome.result).map(|_| ()))
     }
 }
 

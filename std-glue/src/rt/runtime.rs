@@ -93,7 +93,11 @@ impl<const FILES: usize, const ROOT_OPS: usize, const SPARES: usize> RuntimeCell
         // SAFETY: RT-1: `taken` makes the place ours, and nothing lies in it.
         let ring: &'static RingLoop = unsafe { (*self.ring.0.get()).write(ring) };
         let executor = Executor::start(&self.worker, ring, config.spares_per_task);
-        let executor = executor.map_err(|_| StartError::InUse)?;
+        let Ok(executor) = executor else {
+            // SAFETY: RT-1: the worker did not take the loop, and nothing was submitted.
+            unsafe { self.ring.0.get().cast::<RingLoop>().drop_in_place() };
+            return Err(StartError::InUse);
+        };
         Ok(Runtime {
             executor: ManuallyDrop::new(executor),
             table: self.files.control(),
