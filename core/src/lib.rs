@@ -31,6 +31,8 @@ pub mod file;
 pub mod io;
 pub mod op;
 pub mod queue;
+#[cfg(all(test, loom))]
+mod support_loom;
 mod sync;
 pub mod task;
 #[cfg(not(loom))]

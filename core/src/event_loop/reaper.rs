@@ -73,6 +73,10 @@ impl Reaper<'_> {
         if let Some(waker) = slot.take_waker() {
             self.worker.batch.push(waker);
         }
+        // One that a handle on another thread has just left, and has not seen this result.
+        if let Some(waker) = slot.alt_waker.take() {
+            self.worker.batch.push(waker);
+        }
         if !room {
             self.worker.want_cancel(slot);
         }

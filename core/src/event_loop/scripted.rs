@@ -8,7 +8,7 @@
 //! SCRIPT-1: everything lies under one lock, which is never held while a completion is reported.
 
 use super::{Completion, Descriptor, Doorbell, EventLoop, Full, OpToken, RawFile, Reaper, Wait};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use spin::mutex::SpinMutex;
 
 /// How a cancel ends.
@@ -63,14 +63,16 @@ struct Script<const N: usize> {
     now: u64,
     closed_files: u32,
     waits_for_doorbell: bool,
+    heard: u32,
 }
 
-static RUNG: AtomicBool = AtomicBool::new(false);
+/// Rings of all scripted loops: one may end another's wait, and none is lost.
+static RINGS: AtomicU32 = AtomicU32::new(0);
 
 struct Bell;
 impl Doorbell for Bell {
     fn ring(&self) {
-        RUNG.store(true, Ordering::Release);
+        RINGS.fetch_add(1, Ordering::Release);
     }
 }
 static BELL: Bell = Bell;
@@ -93,6 +95,7 @@ impl<const N: usize> ScriptedLoop<N> {
             now: 0,
             closed_files: 0,
             waits_for_doorbell: false,
+            heard: 0,
         }))
     }
 
@@ -291,9 +294,15 @@ unsafe impl<const N: usize> EventLoop for ScriptedLoop<N> {
                     self.0.lock().waits_for_doorbell,
                     "unboxed: every task waits, and the script has nothing more to give"
                 );
-                while !RUNG.swap(false, Ordering::Acquire) {
+                let heard = self.0.lock().heard;
+                let rings = loop {
+                    let rings = RINGS.load(Ordering::Acquire);
+                    if rings != heard {
+                        break rings;
+                    }
                     core::hint::spin_loop();
-                }
+                };
+                self.0.lock().heard = rings;
             }
         }
     }

@@ -138,17 +138,16 @@ impl Executor {
             task.abort();
         });
         for_each_slot(worker, |slot| {
-            if !slot.orphan.get() {
-                drop(worker.orphan(slot));
-            }
+            worker.orphan_with_waker(slot);
         });
         let event_loop = worker.event_loop();
         let deadline = event_loop.now().saturating_add(timeout_ns);
         worker.wake_at.set(deadline);
-        while (worker.in_flight.get() != 0 || !worker.queue.is_empty() || !worker.inbox.is_empty())
-            && event_loop.now() < deadline
-        {
+        while worker.in_flight.get() != 0 || !worker.queue.is_empty() || !worker.inbox.is_empty() {
             worker.turn(Budget { polls: 256, sleep: true });
+            if event_loop.now() >= deadline {
+                break;
+            }
         }
         worker.wake_at.set(u64::MAX);
         self.detach(&mut report);
@@ -157,7 +156,10 @@ impl Executor {
 
     fn detach(&self, report: &mut CloseReport) {
         let worker = self.worker;
-        let tasks = worker.inbox.close();
+        for task in worker.inbox.close() {
+            // Aborted, and taken up again if the worker is.
+            worker.queue.push(TaskRef(task));
+        }
         for slot in worker.posts.close() {
             // SAFETY: SLOT-3.
             worker.take_post(unsafe { &*slot });
@@ -168,9 +170,13 @@ impl Executor {
         }
         for_each_slot(worker, |slot| {
             report.detached += 1;
+            let waker = slot.take_waker();
             slot.set_detached();
+            // Handles elsewhere learn that it is closed.
+            for waker in [waker, slot.alt_waker.take()].into_iter().flatten() {
+                waker.wake();
+            }
         });
-        drop(tasks);
         worker.event_loop().close();
         worker.event_loop.set(None);
         worker.set_bell(None);

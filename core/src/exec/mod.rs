@@ -13,6 +13,8 @@
 //! leave that thread. WORKER-3: a turn is never entered from within a turn.
 
 mod park;
+#[cfg(all(test, loom))]
+mod park_loom;
 pub use park::Parker;
 
 #[cfg(not(loom))]

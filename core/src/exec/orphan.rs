@@ -36,13 +36,31 @@ impl Worker {
     /// waker that comes back.
     #[must_use]
     pub(crate) fn orphan(&self, slot: &'static Slot) -> Option<core::task::Waker> {
-        if slot.orphan.replace(true) {
+        if slot.orphan.get() {
             return None;
         }
-        count(&self.stats.orphaned);
         let waker = slot.take_waker();
-        self.want_cancel(slot);
+        self.orphan_with_waker(slot);
         waker
+    }
+
+    /// The same for an operation whose task or runtime ends: its handle may live on elsewhere, so whoever
+    /// waits there is woken at the terminal completion.
+    pub(crate) fn orphan_with_waker(&self, slot: &'static Slot) {
+        if !slot.orphan.replace(true) {
+            count(&self.stats.orphaned);
+            self.want_cancel(slot);
+        }
+    }
+
+    /// Ends a timer in flight whose holder has gone, without the way through dispatch: it keeps nothing. The
+    /// slot is the caller's to free.
+    #[must_use]
+    pub(crate) fn drop_timer(&self, slot: &'static Slot) -> Option<core::task::Waker> {
+        count(&self.stats.orphaned);
+        self.wheel.remove(slot);
+        self.in_flight.set(self.in_flight.get() - 1);
+        slot.take_waker()
     }
 
     /// Asks the loop, or the wheel, to end an operation in flight. For one with a holder that the loop
@@ -124,7 +142,7 @@ impl Worker {
 
     /// Frees a slot that no holder on its own task frees (HOLD-2).
     pub(crate) fn let_go(&self, slot: &'static Slot) {
-        drop(slot.alt_waker.take());
+        let waiting = slot.alt_waker.take();
         let owner = slot.owner.get();
         let pinned = slot.hold.let_go();
         if pinned && self.is_spare(slot) {
@@ -133,6 +151,10 @@ impl Worker {
         slot.set_free();
         if pinned {
             task::unref(task::TaskRef(owner));
+        }
+        // The handle may wait on another thread: it learns that the activation is gone.
+        if let Some(waker) = waiting {
+            waker.wake();
         }
     }
 
@@ -149,7 +171,9 @@ impl Worker {
         let (bits, generation) = slot.take_requests();
         let (state, now) = slot.observe();
         if !same_generation(generation, now) || state == FREE {
-            drop(slot.alt_waker.take());
+            if let Some(waker) = slot.alt_waker.take() {
+                waker.wake();
+            }
             return;
         }
         if bits & REQ_DROP != 0 {
@@ -170,8 +194,31 @@ impl Worker {
                 waker.wake();
             }
         }
-        if bits & REQ_CANCEL != 0 && state == IN_FLIGHT && !slot.orphan.get() {
-            self.want_cancel(slot);
+        if bits & REQ_CANCEL != 0
+            && state == IN_FLIGHT
+            && !slot.orphan.get()
+            && !self.want_cancel(slot)
+        {
+            // No room: the message comes again after the next turn of the loop.
+            slot.ask(generation, REQ_CANCEL);
+        }
+    }
+
+    /// A message to a worker whose inbox is closed; on any thread. What is still in flight there is, or is
+    /// about to be, detached, and stays the system's.
+    #[cold]
+    pub(crate) fn take_late_post(&self, slot: &'static Slot) {
+        let (bits, generation) = slot.take_requests();
+        let (state, now) = slot.observe();
+        if bits & REQ_DROP != 0 && same_generation(generation, now) {
+            match state {
+                READY if slot.claim(now) => self.discard(slot),
+                TAKING => self.let_go(slot),
+                _ => {}
+            }
+        }
+        if let Some(waker) = slot.alt_waker.take() {
+            waker.wake();
         }
     }
 }

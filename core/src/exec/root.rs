@@ -1,8 +1,8 @@
 //! The root task: its body lies on the stack of the blocking call, its header and slots in the worker.
 //!
-//! ROOT-1: the body is reachable through `body` only between `begin` and the end of the [`RootRun`], which
-//! borrows it pinned; the run takes the header out of every queue before it ends, so no turn polls a body
-//! that is gone. ROOT-2: the header and slots are `'static` (TASK-1), so wakers and operations of an ended
+//! ROOT-1: the worker knows where the body lies only within [`RootRun::turn`], whose run borrows it pinned.
+//! A run may be forgotten and its body go: then the header is left over without a body, which a turn ends,
+//! or the next run does. ROOT-2: the header and slots are `'static` (TASK-1), so wakers and operations of an ended
 //! root are as harmless as any stale ones.
 
 use super::turn::{Budget, Turned};
@@ -108,6 +108,7 @@ pub enum RootStep {
 pub struct RootRun<'f> {
     worker: &'static Worker,
     task: TaskRef,
+    body: RootBody,
     future: PhantomData<&'f mut ()>,
     not_send: PhantomData<*mut ()>,
 }
@@ -122,12 +123,17 @@ impl<'f> RootRun<'f> {
         // SAFETY: pinned, and not moved through the pointer.
         let data = core::ptr::from_mut(unsafe { future.get_unchecked_mut() }).cast();
         let task = TaskRef(header);
-        worker.root_body.set(RootBody { data, poll: Rooted::<F>::poll });
-        task.header().refs.begin(2);
+        let body = RootBody { data, poll: Rooted::<F>::poll };
+        end(worker, task);
+        // Operations of an earlier root that have not ended keep their slots, and their references.
+        let slots = task.slots().iter().enumerate();
+        let busy = slots.fold(0, |bits, (i, slot)| bits | u64::from(!slot.is_free()) << i);
+        task.core().busy.set(busy);
+        task.header().refs.begin(task.header().refs.count() + 2);
         task.header().home.store(core::ptr::from_ref(worker).cast_mut(), crate::sync::Ordering::Relaxed);
         task.header().state.publish();
         worker.queue.push(task);
-        Self { worker, task, future: PhantomData, not_send: PhantomData }
+        Self { worker, task, body, future: PhantomData, not_send: PhantomData }
     }
 
     /// One turn of the worker.
@@ -135,7 +141,10 @@ impl<'f> RootRun<'f> {
         if let Some(step) = self.ended() {
             return step;
         }
-        let turned = self.worker.turn(budget);
+        let turned = {
+            let _reachable = Reachable::new(self.worker, self.body);
+            self.worker.turn(budget)
+        };
         self.ended().unwrap_or(RootStep::Pending(turned))
     }
 
@@ -155,23 +164,44 @@ impl<'f> RootRun<'f> {
 
 impl Drop for RootRun<'_> {
     fn drop(&mut self) {
-        let word = &self.task.header().state;
-        // ROOT-1: whoever owns the queue place may still be about to push; wait until it is ours.
-        if word.load() & state::LIVE != 0 {
-            if !word.abort() {
-                while !self.worker.queue.remove(self.task) {
-                    for task in self.worker.inbox.take_all() {
-                        self.worker.queue.push(TaskRef(task));
-                    }
-                    crate::sync::relax();
-                }
-            }
-            word.start();
-            word.mark(state::NO_OUTPUT);
-            task::finish(self.worker, self.task);
-        }
-        self.worker.root_body.set(RootBody::NONE);
+        end(self.worker, self.task);
         let _last = self.task.header().refs.drop_one();
+    }
+}
+
+/// Ends the root task if it is live, out of every queue.
+fn end(worker: &'static Worker, task: TaskRef) {
+    let word = &task.header().state;
+    if word.load() & state::LIVE == 0 {
+        return;
+    }
+    // Whoever owns the queue place may still be about to push; wait until it is ours.
+    if !word.abort() {
+        while !worker.queue.remove(task) {
+            for task in worker.inbox.take_all() {
+                worker.queue.push(TaskRef(task));
+            }
+            crate::sync::relax();
+        }
+    }
+    word.start();
+    word.mark(state::NO_OUTPUT);
+    task::finish(worker, task);
+}
+
+/// ROOT-1: the worker knows the body until this is dropped.
+struct Reachable(&'static Worker);
+
+impl Reachable {
+    fn new(worker: &'static Worker, body: RootBody) -> Self {
+        worker.root_body.set(body);
+        Self(worker)
+    }
+}
+
+impl Drop for Reachable {
+    fn drop(&mut self) {
+        self.0.root_body.set(RootBody::NONE);
     }
 }
 

@@ -114,7 +114,7 @@ impl Worker {
         if wait != Wait::No {
             self.parker.awake();
         }
-        if !self.wheel.is_empty() {
+        if !self.wheel.is_empty() && !self.batch.is_full() {
             self.wheel.fire(event_loop.now(), |slot| {
                 self.finish_slot(slot);
                 !self.batch.is_full()

@@ -409,6 +409,16 @@ fn abandon(slot: &'static Slot, generation: u32) {
     // SAFETY: WORKER-1.
     let worker = unsafe { &*worker };
     match state {
+        IN_FLIGHT if slot.kind.get() == SlotKind::Timer && !slot.orphan.get() => {
+            let waker = worker.drop_timer(slot);
+            let owner = slot.owner.get();
+            if worker.task.get() == owner && !owner.is_null() {
+                free_own(TaskRef(owner), slot);
+            } else {
+                worker.let_go(slot);
+            }
+            drop(waker);
+        }
         IN_FLIGHT => drop(worker.orphan(slot)),
         READY if slot.claim(generation) => worker.discard(slot),
         _ => {}
@@ -425,7 +435,7 @@ impl Slot {
         let worker = unsafe { &*self.worker.get() };
         let ring = self.kind.get() != SlotKind::Timer || bits & REQ_DROP == 0;
         if !worker.post_slot(self, ring) {
-            worker.take_post(self);
+            worker.take_late_post(self);
         }
     }
 }
@@ -461,7 +471,12 @@ impl<O: Operation> Future for Cancelled<O> {
         // SAFETY: a structural projection; `Cancelled` has no drop of its own and is `Unpin` only if `O` is.
         let mut operation = unsafe { self.map_unchecked_mut(|c| &mut c.operation) };
         operation.as_mut().request_cancel(cx);
-        operation.poll(cx)
+        let output = operation.as_mut().poll(cx);
+        if output.is_pending() {
+            // The poll may have begun it, for the first time or again after a full loop.
+            operation.request_cancel(cx);
+        }
+        output
     }
 }
 

@@ -10,7 +10,11 @@
 //! The field table and the rules are in `slot.rs`, a task's ending in `hold.rs` and `task/finish.rs`.
 
 mod hold;
+#[cfg(all(test, loom))]
+mod hold_loom;
 mod waker_cell;
+#[cfg(all(test, loom))]
+mod waker_cell_loom;
 
 pub use hold::Hold;
 pub use waker_cell::WakerCell;

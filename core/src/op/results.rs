@@ -28,6 +28,8 @@ struct Ring {
     /// The handle and the slot; free at zero.
     users: u32,
     lost: u32,
+    /// It was full: its operation has been cancelled for that.
+    overflowed: bool,
     results: [i32; RESULTS_MAX],
 }
 
@@ -35,7 +37,7 @@ impl ResultQueue {
     /// An empty queue.
     pub const fn new() -> Self {
         let results = [0; RESULTS_MAX];
-        Self(SpinMutex::new(Ring { head: 0, len: 0, users: 0, lost: 0, results }))
+        Self(SpinMutex::new(Ring { head: 0, len: 0, users: 0, lost: 0, overflowed: false, results }))
     }
 
     /// Results that came when the queue was full.
@@ -61,8 +63,11 @@ impl ResultQueue {
         true
     }
 
-    fn is_full(&self) -> bool {
-        self.0.lock().len as usize == RESULTS_MAX
+    /// Notes that the queue is full.
+    fn overflow(&self) -> bool {
+        let mut ring = self.0.lock();
+        ring.overflowed |= ring.len as usize == RESULTS_MAX;
+        ring.overflowed
     }
 
     pub(crate) fn pop(&self) -> Option<i32> {
@@ -86,8 +91,14 @@ impl ResultQueue {
         if free {
             ring.users = 1;
             ring.len = 0;
+            ring.overflowed = false;
         }
         free
+    }
+
+    /// Whether the operation was cancelled to make room, once.
+    fn take_overflow(&self) -> bool {
+        core::mem::replace(&mut self.0.lock().overflowed, false)
     }
 
     fn leave(&self) {
@@ -110,7 +121,8 @@ fn queue_of(raw: RawBuf) -> &'static ResultQueue {
 
 fn more(raw: RawBuf, result: i32, _: Option<&'static FileEntry>) -> bool {
     let queue = queue_of(raw);
-    queue.push(result) && !queue.is_full()
+    let pushed = queue.push(result);
+    !queue.overflow() && pushed
 }
 
 fn discard(raw: RawBuf, _: i32, _: Option<&'static FileEntry>) {
@@ -170,16 +182,26 @@ impl Multishot {
                 self.begun = true;
                 return Poll::Pending;
             }
-            let end = core::task::ready!(self.handle.poll_end(cx));
+            let Poll::Ready(end) = self.handle.poll_end(cx) else {
+                // A result may have come while the waker was left.
+                match self.queue.pop() {
+                    Some(result) => return Poll::Ready(Error::check(result)),
+                    None => return Poll::Pending,
+                }
+            };
             self.begun = false;
-            self.queue.leave();
+            // Where the slot's task has ended, the slot has left by itself.
+            if !matches!(end, Err(Error::TaskEnded)) {
+                self.queue.leave();
+            }
+            let overflowed = self.queue.take_overflow();
             let outcome = end?;
             if outcome.again {
                 continue;
             }
             match Error::check(outcome.result) {
                 // A cancel that made room.
-                Err(Error::Cancelled) if !self.queue.is_empty() => {}
+                Err(Error::Cancelled) if overflowed => {}
                 result => return Poll::Ready(result),
             }
         }

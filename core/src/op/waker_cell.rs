@@ -3,8 +3,7 @@
 //! CELL-1: the waker is touched only between a successful step to BUSY and the store that ends it.
 //! CELL-2: no foreign code runs in between: clones are made before, old wakers are dropped after.
 
-use crate::sync::{AtomicU8, Ordering, relax};
-use core::cell::UnsafeCell;
+use crate::sync::{AtomicU8, Ordering, UnsafeCell, relax};
 use core::mem::MaybeUninit;
 use core::task::Waker;
 
@@ -51,13 +50,13 @@ impl WakerCell {
     #[must_use]
     pub fn put(&self, waker: Waker) -> Option<Waker> {
         let was = self.lock();
-        // SAFETY: CELL-1; FULL means that a waker lies there.
-        let old = unsafe {
-            let cell = self.waker.get();
-            let old = (was == FULL).then(|| (*cell).assume_init_read());
-            (*cell).write(waker);
+        let old = self.waker.with_mut(|cell| {
+            // SAFETY: CELL-1; FULL means that a waker lies there.
+            let old = (was == FULL).then(|| unsafe { (*cell).assume_init_read() });
+            // SAFETY: CELL-1.
+            unsafe { (*cell).write(waker) };
             old
-        };
+        });
         self.state.store(FULL, Ordering::Release);
         old
     }
@@ -69,8 +68,10 @@ impl WakerCell {
             return None;
         }
         let was = self.lock();
-        // SAFETY: CELL-1; FULL means that a waker lies there.
-        let old = unsafe { (was == FULL).then(|| (*self.waker.get()).assume_init_read()) };
+        let old = (was == FULL).then(|| {
+            // SAFETY: CELL-1; FULL means that a waker lies there.
+            self.waker.with_mut(|cell| unsafe { (*cell).assume_init_read() })
+        });
         self.state.store(EMPTY, Ordering::Release);
         old
     }

@@ -1,6 +1,8 @@
 //! Queues of tasks and slots. Every link lies in the node, so no queue can be full or grow.
 
 mod inbox;
+#[cfg(all(test, loom))]
+mod inbox_loom;
 #[cfg(not(loom))]
 mod local;
 

@@ -73,7 +73,7 @@ fn take_back(worker: &'static Worker, slot: &'static Slot) -> bool {
         IN_FLIGHT if !core::ptr::eq(slot.worker.get(), worker) => {
             slot.ask(generation, REQ_DROP);
         }
-        IN_FLIGHT => drop(worker.orphan(slot)),
+        IN_FLIGHT => worker.orphan_with_waker(slot),
         _ => {}
     }
     !slot.hold.pin()

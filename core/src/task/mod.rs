@@ -18,7 +18,11 @@
 //! handle otherwise.
 
 mod refs;
+#[cfg(all(test, loom))]
+mod refs_loom;
 pub mod state;
+#[cfg(all(test, loom))]
+mod state_loom;
 
 pub use refs::Refs;
 
@@ -47,6 +51,7 @@ mod yield_now;
 
 #[cfg(not(loom))]
 pub use {
+    block::block_overhead,
     bytes::{Bytes, Lent},
     header::{Header, TaskCore, TaskRef},
     join::{AbortHandle, JoinError, JoinHandle},

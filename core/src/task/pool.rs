@@ -244,7 +244,7 @@ impl<A, T> Pool<A, T> {
     /// Waits for a block, first come first served. Dropping the future gives up the place; a block that
     /// was handed to it meanwhile goes to the next.
     pub fn reserve(self) -> Reserve<A, T> {
-        Reserve { pool: self, waiter: Waiter::new(), pinned: PhantomPinned }
+        Reserve { pool: self, waiter: Waiter::new(), _pinned: PhantomPinned }
     }
 
     /// Use and high-water mark.
@@ -389,7 +389,7 @@ impl Waiter {
 pub struct Reserve<A, T> {
     pool: Pool<A, T>,
     waiter: Waiter,
-    pinned: PhantomPinned,
+    _pinned: PhantomPinned,
 }
 
 // SAFETY: WAITER-2.
@@ -404,7 +404,12 @@ impl<A, T> Future for Reserve<A, T> {
         let pool = this.pool;
         let waker = cx.waker().clone();
         if waiter.linked.get() {
-            drop(waiter.waker.put(waker));
+            // Under the lock, so that a block that is being handed over wakes this waker or is seen here.
+            let old = {
+                let _inner = pool.control.inner.lock();
+                waiter.waker.put(waker)
+            };
+            drop(old);
         } else if let Some(task) = pool.control.claim(pool.info) {
             return Poll::Ready(Reservation { pool, task });
         } else {

@@ -59,9 +59,13 @@ impl<O: Operation> Future for Timeout<O> {
             }
         }
         operation.as_mut().request_cancel(cx);
-        match operation.poll(cx) {
+        match operation.as_mut().poll(cx) {
             Poll::Ready(output) => finish::<O>(true, output),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                // The poll may have begun it again, after a full loop.
+                operation.request_cancel(cx);
+                Poll::Pending
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 //! A hierarchical timing wheel over slots (G. Varghese, T. Lauck, "Hashed and hierarchical timing wheels",
-//! SOSP 1987): eight levels of 64 places, a tick of 2^14 ns; insert and remove in constant time.
+//! SOSP 1987): nine levels of 64 places, enough for every moment, a tick of 2^14 ns; insert and remove in constant time.
 //!
 //! WHEEL-1: a timer in the wheel is IN_FLIGHT and linked by its `link` (forward) and its body's `back`;
 //! `place` says in which list. Only the worker's thread touches it. WHEEL-2: a timer lies at the level of
@@ -13,7 +13,7 @@ use core::ptr;
 const TICK_BITS: u32 = 14;
 const GROUP_BITS: u32 = 6;
 const PLACES: usize = 1 << GROUP_BITS;
-const LEVELS: usize = 8;
+const LEVELS: usize = 9;
 
 #[derive(Debug)]
 pub(crate) struct Wheel {

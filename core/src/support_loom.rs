@@ -1,0 +1,37 @@
+//! What the models share: how far they explore, and a word whose plain accesses loom watches.
+//!
+//! Each model lies beside its algorithm. Tests named after a bug seed it and must panic.
+
+use loom::cell::UnsafeCell;
+use loom::model::Builder;
+
+/// Explores every interleaving with at most three preemptions, or `LOOM_MAX_PREEMPTIONS`.
+pub(crate) fn explore(model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    builder.check(model);
+}
+
+/// A plain word: two accesses of which one writes, without an order between them, fail the model.
+pub(crate) struct Plain(UnsafeCell<u32>);
+
+// SAFETY: loom ends the model at the first unordered access.
+unsafe impl Sync for Plain {}
+// SAFETY: as above.
+unsafe impl Send for Plain {}
+
+impl Plain {
+    pub fn new(value: u32) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    pub fn get(&self) -> u32 {
+        // SAFETY: watched by loom.
+        self.0.with(|value| unsafe { *value })
+    }
+
+    pub fn set(&self, value: u32) {
+        // SAFETY: watched by loom.
+        self.0.with_mut(|place| unsafe { *place = value });
+    }
+}
