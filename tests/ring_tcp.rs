@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as PlainStream};
 use std::time::Duration;
+use unboxed::Error;
 use unboxed::buf::BufPool;
 use unboxed::net::{TcpListener, TcpStream};
 use unboxed::op::{Operation, nop};
 use unboxed::rt::{Config, RuntimeCell};
 use unboxed::task::Bytes;
 use unboxed::time::{Elapsed, timeout};
-use unboxed::Error;
 
 /// A runtime of the test's own, or an early return where there is no ring.
 macro_rules! runtime {

@@ -29,8 +29,7 @@ pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if let Some(spares) = options.value("spares")? {
         config = quote!(#config.spares(#spares));
     }
-    let (attrs, vis, name, output, body) =
-        (&item.attrs, &item.vis, &sig.ident, &sig.output, &item.block);
+    let (attrs, vis, name, output, body) = (&item.attrs, &item.vis, &sig.ident, &sig.output, &item.block);
     Ok(quote! {
         #(#attrs)*
         #vis fn #name() #output {

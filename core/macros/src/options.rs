@@ -60,9 +60,7 @@ impl Options {
         match self.0.iter().find(|o| o.name == name) {
             None => Ok(false),
             Some(One { value: None, .. }) => Ok(true),
-            Some(One { name, .. }) => {
-                Err(Error::new(name.span(), format!("option `{name}` takes no value")))
-            }
+            Some(One { name, .. }) => Err(Error::new(name.span(), format!("option `{name}` takes no value"))),
         }
     }
 }

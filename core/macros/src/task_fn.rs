@@ -5,8 +5,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
-    Error, Expr, FnArg, GenericArgument, Ident, ItemFn, Pat, PatType, PathArguments, Result,
-    ReturnType, Signature, Type,
+    Error, Expr, FnArg, GenericArgument, Ident, ItemFn, Pat, PatType, PathArguments, Result, ReturnType,
+    Signature, Type,
 };
 
 const OPTIONS: &[&str] = &["pool", "ops", "bytes", "max_size", "local", "crate"];
@@ -94,9 +94,7 @@ fn check_type(ty: &Type) -> Result<()> {
             ty,
             "a task's storage is one static, so its arguments need one named type each, not `impl Trait`",
         )),
-        Type::Reference(reference)
-            if reference.lifetime.as_ref().is_none_or(|l| l.ident != "static") =>
-        {
+        Type::Reference(reference) if reference.lifetime.as_ref().is_none_or(|l| l.ident != "static") => {
             Err(Error::new_spanned(
                 ty,
                 "a task outlives its spawner, so it cannot borrow: pass an owned value, or a `&'static`",
@@ -144,10 +142,8 @@ fn generate(
     let local = options.flag("local")?;
 
     let (vis, name, body) = (&item.vis, &item.sig.ident, &item.block);
-    let (docs, rest): (Vec<_>, Vec<_>) = item
-        .attrs
-        .iter()
-        .partition(|a| a.path().is_ident("doc") || a.path().is_ident("cfg"));
+    let (docs, rest): (Vec<_>, Vec<_>) =
+        item.attrs.iter().partition(|a| a.path().is_ident("doc") || a.path().is_ident("cfg"));
     let output = match &item.sig.output {
         ReturnType::Default => quote!(()),
         ReturnType::Type(_, ty) => quote!(#ty),

@@ -87,8 +87,7 @@ impl<const N: usize, const SIZE: usize> BufPool<N, SIZE> {
             let buffer = self.buffers.get(control.fresh as usize)?;
             control.fresh += 1;
             let head = core::ptr::from_ref(buffer).cast::<Head>().cast_mut();
-            let new =
-                Head { control: &self.control, next: core::ptr::null_mut(), size: SIZE as u32 };
+            let new = Head { control: &self.control, next: core::ptr::null_mut(), size: SIZE as u32 };
             // SAFETY: BUF-1, never used before.
             unsafe { buffer.head.get().write(new) };
             head

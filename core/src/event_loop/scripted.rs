@@ -173,8 +173,7 @@ impl<const N: usize> ScriptedLoop<N> {
     pub fn complete_read(&self, token: OpToken, bytes: &[u8]) {
         let mut script = self.0.lock();
         let Some(entry) = script.find(token) else { return };
-        let (Descriptor::Read { data, len, .. } | Descriptor::Recv { data, len, .. }) = entry.op
-        else {
+        let (Descriptor::Read { data, len, .. } | Descriptor::Recv { data, len, .. }) = entry.op else {
             return;
         };
         let count = bytes.len().min(len as usize);

@@ -22,8 +22,8 @@ macro_rules! current_worker_cell {
     ($cell:expr) => {
         // SAFETY: the name is the core's, and a program defines it once or does not link.
         #[unsafe(no_mangle)]
-        extern "Rust" fn __unboxed_current_worker()
-        -> *const ::core::cell::Cell<*const $crate::exec::Worker> {
+        extern "Rust" fn __unboxed_current_worker() -> *const ::core::cell::Cell<*const $crate::exec::Worker>
+        {
             $cell
         }
     };

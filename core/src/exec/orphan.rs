@@ -3,8 +3,7 @@
 use super::stats::count;
 use super::worker::Worker;
 use crate::op::{
-    FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotKind, TAKING,
-    same_generation,
+    FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotKind, TAKING, same_generation,
 };
 use crate::task;
 
@@ -194,11 +193,7 @@ impl Worker {
                 waker.wake();
             }
         }
-        if bits & REQ_CANCEL != 0
-            && state == IN_FLIGHT
-            && !slot.orphan.get()
-            && !self.want_cancel(slot)
-        {
+        if bits & REQ_CANCEL != 0 && state == IN_FLIGHT && !slot.orphan.get() && !self.want_cancel(slot) {
             // No room: the message comes again after the next turn of the loop.
             slot.ask(generation, REQ_CANCEL);
         }

@@ -83,10 +83,7 @@ fn a_post_is_seen_or_rings() {
 #[test]
 #[should_panic(expected = "asleep with")]
 fn a_sleep_without_the_second_look_is_never_woken() {
-    one_sleep(
-        |worker| worker.inbox.is_empty() && worker.parker.prepare(|| true),
-        |worker| worker.post(0),
-    );
+    one_sleep(|worker| worker.inbox.is_empty() && worker.parker.prepare(|| true), |worker| worker.post(0));
 }
 
 #[test]

@@ -8,9 +8,7 @@
 use super::turn::{Budget, Turned};
 use super::worker::Worker;
 use crate::op::Slot;
-use crate::task::{
-    self, BODY_DONE, BODY_PENDING, Header, TaskCore, TaskRef, TaskVtable, state,
-};
+use crate::task::{self, BODY_DONE, BODY_PENDING, Header, TaskCore, TaskRef, TaskVtable, state};
 use core::future::Future;
 use core::marker::PhantomData;
 use core::pin::Pin;
@@ -56,10 +54,7 @@ impl<const K: usize> RootBlock<K> {
     };
 
     pub const fn new() -> Self {
-        Self {
-            core: TaskCore::new(),
-            slots: [const { Slot::new() }; K],
-        }
+        Self { core: TaskCore::new(), slots: [const { Slot::new() }; K] }
     }
 
     pub fn header(&'static self) -> *const Header {
@@ -115,10 +110,7 @@ pub struct RootRun<'f> {
 
 impl<'f> RootRun<'f> {
     /// Makes `future` the worker's root task.
-    pub(crate) fn begin<F: Future>(
-        worker: &'static Worker,
-        future: Pin<&'f mut Rooted<F>>,
-    ) -> Self {
+    pub(crate) fn begin<F: Future>(worker: &'static Worker, future: Pin<&'f mut Rooted<F>>) -> Self {
         let header = worker.root.get();
         // SAFETY: pinned, and not moved through the pointer.
         let data = core::ptr::from_mut(unsafe { future.get_unchecked_mut() }).cast();

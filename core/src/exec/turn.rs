@@ -82,9 +82,8 @@ impl Worker {
         self.task.set(task.0);
         let vtable = task.vtable();
         // SAFETY: the vtable belongs to the task's body, and the task is RUNNING here.
-        let done = unsafe {
-            if running.stopping { (vtable.stop)(task.0) } else { (vtable.poll)(task.0) }
-        } == BODY_DONE;
+        let done = unsafe { if running.stopping { (vtable.stop)(task.0) } else { (vtable.poll)(task.0) } }
+            == BODY_DONE;
         let stopping = running.stopping;
         core::mem::forget(running);
         self.task.set(core::ptr::null());

@@ -56,8 +56,7 @@ static TABLES: AtomicPtr<TableControl> = AtomicPtr::new(ptr::null_mut());
 impl<const N: usize> FileTable<N> {
     /// An empty table. `close` closes a descriptor where no loop is at hand.
     pub const fn new(close: fn(RawFile)) -> Self {
-        let inner =
-            Inner { entries: ptr::null(), count: 0, free: None, fresh: 0, used: 0, used_max: 0 };
+        let inner = Inner { entries: ptr::null(), count: 0, free: None, fresh: 0, used: 0, used_max: 0 };
         Self {
             control: TableControl {
                 inner: SpinMutex::new(inner),

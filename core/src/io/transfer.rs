@@ -149,11 +149,8 @@ impl<L: Lend> Transfer<'_, L> {
             self.len_before = raw.len;
             let data = raw.data.wrapping_add(range.start);
             let op = self.kind.descriptor(self.file.raw(), data, (range.end - range.start) as u32);
-            let vtable = if reads {
-                const { &Keep::<L, true>::VTABLE }
-            } else {
-                const { &Keep::<L, false>::VTABLE }
-            };
+            let vtable =
+                if reads { const { &Keep::<L, true>::VTABLE } } else { const { &Keep::<L, false>::VTABLE } };
             let file = Some(self.file.entry());
             let parts = Parts { raw, vtable, file, kind: SlotKind::Keep };
             // SAFETY: IO-1.

@@ -16,8 +16,8 @@
 use super::error::Error;
 use super::keep::{Keep, KeepVtable, RawBuf};
 use super::slot::{
-    DETACHED, FREE, IN_FLIGHT, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotBody, SlotKind,
-    TAKING, TimerBody, same_generation,
+    DETACHED, FREE, IN_FLIGHT, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotBody, SlotKind, TAKING,
+    TimerBody, same_generation,
 };
 use crate::event_loop::Descriptor;
 use crate::exec::{FLAG_RETRY, Worker, current};
@@ -252,9 +252,7 @@ impl OpHandle {
     /// Lets the operation go; see the module's table.
     #[inline]
     pub(crate) fn abandon(&mut self) {
-        if let Phase::Begun(SlotRef { slot, generation }) =
-            core::mem::replace(&mut self.phase, Phase::Idle)
-        {
+        if let Phase::Begun(SlotRef { slot, generation }) = core::mem::replace(&mut self.phase, Phase::Idle) {
             abandon(slot, generation);
         }
     }
@@ -479,4 +477,3 @@ impl<O: Operation> Future for Cancelled<O> {
         output
     }
 }
-

@@ -47,7 +47,7 @@ pub(crate) use {
     handle::{Adopted, SlotRef, place},
     keep::{KEEP_FILE, more},
     slot::{
-        FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, SlotKind, TAKING,
+        FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, SlotBody, SlotKind, TAKING,
         TimerBody, same_generation,
     },
 };

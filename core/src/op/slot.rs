@@ -249,11 +249,8 @@ impl Slot {
     pub(crate) fn request(&self, generation: u32, bits: u32) -> bool {
         let mut now = self.req.load(Ordering::Relaxed);
         loop {
-            let kept = if now >> STATE_BITS == generation & (u32::MAX >> STATE_BITS) {
-                now & STATE_MASK
-            } else {
-                0
-            };
+            let kept =
+                if now >> STATE_BITS == generation & (u32::MAX >> STATE_BITS) { now & STATE_MASK } else { 0 };
             match self.req.compare_exchange_weak(
                 now,
                 pack(kept | bits, generation),

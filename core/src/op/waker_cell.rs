@@ -35,10 +35,7 @@ impl WakerCell {
         loop {
             let now = self.state.load(Ordering::Relaxed);
             if now != BUSY
-                && self
-                    .state
-                    .compare_exchange_weak(now, BUSY, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
+                && self.state.compare_exchange_weak(now, BUSY, Ordering::Acquire, Ordering::Relaxed).is_ok()
             {
                 return now;
             }

@@ -7,7 +7,7 @@
 //! the owner of the inbox owns it from the take on.
 //! INBOX-2: a closed inbox takes nothing more and hands the node back.
 
-use crate::sync::{AtomicPtr, Ordering, const_unless_loom};
+use crate::sync::{AtomicPtr, Ordering, const_unless_loom, fence};
 use core::marker::PhantomData;
 use core::ptr;
 
@@ -61,16 +61,14 @@ impl<T: Linked> Inbox<T> {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             if head == closed() {
+                // Whoever is refused may act in the owner's place, and must see what the closer did.
+                fence(Ordering::Acquire);
                 return Err(InboxClosed);
             }
             // SAFETY: INBOX-1, the caller owns the link.
             unsafe { T::link(node) }.store(head, Ordering::Relaxed);
-            match self.head.compare_exchange_weak(
-                head,
-                node.cast_mut(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+            match self.head.compare_exchange_weak(head, node.cast_mut(), Ordering::Release, Ordering::Relaxed)
+            {
                 Ok(_) => return Ok(()),
                 Err(seen) => head = seen,
             }
@@ -101,12 +99,7 @@ impl<T: Linked> Inbox<T> {
 
     /// Opens a closed inbox again.
     pub fn open(&self) {
-        let _ = self.head.compare_exchange(
-            closed(),
-            ptr::null_mut(),
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
+        let _ = self.head.compare_exchange(closed(), ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 

@@ -28,10 +28,8 @@ struct Shared {
 
 impl Shared {
     fn new() -> Arc<Self> {
-        let nodes = [0; 3].map(|value| Node {
-            link: AtomicPtr::new(ptr::null_mut()),
-            value: Plain::new(value),
-        });
+        let nodes =
+            [0; 3].map(|value| Node { link: AtomicPtr::new(ptr::null_mut()), value: Plain::new(value) });
         Arc::new(Self { inbox: Inbox::new(), nodes, outside: Plain::new(0) })
     }
 

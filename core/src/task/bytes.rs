@@ -8,7 +8,7 @@
 
 use super::header::TaskRef;
 use crate::exec::current;
-use crate::op::{SlotRef, Error};
+use crate::op::{Error, SlotRef};
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 

@@ -37,8 +37,7 @@ impl Drop for Unref {
 #[cold]
 fn take_back_slots(worker: &'static Worker, task: TaskRef) {
     let spares = worker.spares.get().iter().filter(|s| s.owner.get() == task.0);
-    let taken = task.slots().iter().filter(|s| !s.is_free()).count() as u32
-        + spares.clone().count() as u32;
+    let taken = task.slots().iter().filter(|s| !s.is_free()).count() as u32 + spares.clone().count() as u32;
     if taken == 0 {
         return;
     }

@@ -29,10 +29,7 @@ impl Refs {
     #[inline]
     pub fn add(&self, count: u32) {
         let before = self.0.fetch_add(count, Ordering::Relaxed);
-        assert!(
-            before != 0 && before < REFS_MAX,
-            "unboxed: a task's reference count left its range"
-        );
+        assert!(before != 0 && before < REFS_MAX, "unboxed: a task's reference count left its range");
     }
 
     /// Gives one back; true when it was the last one and the caller must release.

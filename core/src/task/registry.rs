@@ -4,18 +4,15 @@
 
 use super::header::{Header, TaskRef};
 use super::pool::{PoolControl, PoolInfo, PoolMemory};
-use crate::sync::{AtomicPtr, Ordering};
 use crate::op::Slot;
+use crate::sync::{AtomicPtr, Ordering};
 use core::ptr;
 
 static POOLS: AtomicPtr<PoolControl> = AtomicPtr::new(ptr::null_mut());
 
 /// The pool's info, registering the pool at its first use.
 #[inline]
-pub(crate) fn register(
-    control: &'static PoolControl,
-    make: impl FnOnce() -> PoolInfo,
-) -> &'static PoolInfo {
+pub(crate) fn register(control: &'static PoolControl, make: impl FnOnce() -> PoolInfo) -> &'static PoolInfo {
     match control.info.get() {
         Some(info) => info,
         None => register_first(control, make),
@@ -23,10 +20,7 @@ pub(crate) fn register(
 }
 
 #[cold]
-fn register_first(
-    control: &'static PoolControl,
-    make: impl FnOnce() -> PoolInfo,
-) -> &'static PoolInfo {
+fn register_first(control: &'static PoolControl, make: impl FnOnce() -> PoolInfo) -> &'static PoolInfo {
     control.info.call_once(|| {
         let mut head = POOLS.load(Ordering::Relaxed);
         loop {

@@ -130,12 +130,7 @@ impl StateWord {
     fn join_step(&self, next: impl Fn(u32) -> u32) -> bool {
         let mut now = self.0.load(Ordering::Acquire);
         while now & LIVE != 0 {
-            match self.0.compare_exchange_weak(
-                now,
-                next(now),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
+            match self.0.compare_exchange_weak(now, next(now), Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(seen) => now = seen,
             }

@@ -6,8 +6,8 @@
 use super::block::Block;
 pub use super::bytes::BytesToken;
 use super::header::{Header, TaskRef};
-use super::pool::{PoolControl, PoolInfo};
 pub use super::pool::Pool;
+use super::pool::{PoolControl, PoolInfo};
 use super::registry;
 use core::cell::UnsafeCell;
 use core::future::Future;
@@ -60,7 +60,6 @@ pub const fn check_limits<const N: usize, const K: usize, const B: usize>() {
     assert!(B <= u32::MAX as usize, "a task has at most 2^32 - 1 bytes");
 }
 
-
 /// Fails to compile for a future that is not Send.
 pub const fn require_send<A, F: TaskFn<A>>(_: F)
 where
@@ -93,11 +92,7 @@ impl<const SIZE: usize> core::fmt::Debug for PoolStorage<SIZE> {
 impl<const SIZE: usize> PoolStorage<SIZE> {
     /// Storage for the pool of the task `name`.
     pub const fn new(name: &'static str, local: bool) -> Self {
-        Self {
-            blocks: UnsafeCell::new(MaybeUninit::zeroed()),
-            control: PoolControl::new(name),
-            local,
-        }
+        Self { blocks: UnsafeCell::new(MaybeUninit::zeroed()), control: PoolControl::new(name), local }
     }
 }
 
@@ -107,14 +102,7 @@ impl<const SIZE: usize> PoolStorage<SIZE> {
 /// SUPPORT-1: `storage` is this function's own, and `SIZE` came from [`blocks_size`] of the same function
 /// with the same numbers.
 #[inline]
-pub unsafe fn pool_of<
-    A,
-    F: TaskFn<A>,
-    const N: usize,
-    const K: usize,
-    const B: usize,
-    const SIZE: usize,
->(
+pub unsafe fn pool_of<A, F: TaskFn<A>, const N: usize, const K: usize, const B: usize, const SIZE: usize>(
     storage: &'static PoolStorage<SIZE>,
     _: F,
 ) -> Pool<A, F::Out> {
@@ -144,11 +132,9 @@ pub unsafe fn pool_of<
 /// `header` is of a `Block<F::Fut, K, B>` that the caller has claimed.
 unsafe fn write<A, F: TaskFn<A>, const K: usize, const B: usize>(header: *const Header, args: A) {
     // SAFETY: `F` is a zero-sized function item (checked where the pool is made).
-    let function: F = unsafe { MaybeUninit::<F>::uninit().assume_init() };
+    let function: F = unsafe { core::ptr::NonNull::<F>::dangling().read() };
     // SAFETY: the block is claimed; this is the activation's one token.
-    let token = unsafe {
-        BytesToken::new(TaskRef(header), Block::<F::Fut, K, B>::BYTES_OFFSET, B)
-    };
+    let token = unsafe { BytesToken::new(TaskRef(header), Block::<F::Fut, K, B>::BYTES_OFFSET, B) };
     let future = function.build(args, token);
     // SAFETY: passed on.
     unsafe { Block::<F::Fut, K, B>::write_future(header, future) };

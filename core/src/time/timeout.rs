@@ -73,4 +73,3 @@ impl<O: Operation> Future for Timeout<O> {
 fn finish<O: Operation>(expired: bool, output: O::Output) -> Poll<Result<O::Output, Elapsed>> {
     Poll::Ready(if expired && O::was_cancelled(&output) { Err(Elapsed) } else { Ok(output) })
 }
-

@@ -6,7 +6,7 @@
 //! the highest bit group in which its tick differs from `now`; crossing into a group moves its timers down.
 
 use crate::exec::Worker;
-use crate::op::{Slot, TimerBody};
+use crate::op::{Slot, SlotBody, TimerBody};
 use core::cell::Cell;
 use core::ptr;
 
@@ -28,9 +28,18 @@ fn tick_up(ns: u64) -> u64 {
     ns.div_ceil(1 << TICK_BITS)
 }
 
-fn body(slot: &Slot) -> &mut TimerBody {
-    // SAFETY: WHEEL-1: the slot is a timer, touched by the worker's thread alone, one access at a time.
-    unsafe { &mut (*slot.body.get()).assume_init_mut().timer }
+fn timer(slot: &Slot) -> TimerBody {
+    // SAFETY: WHEEL-1: the slot is a timer, touched by the worker's thread alone.
+    unsafe { (*slot.body.get()).assume_init_ref().timer }
+}
+
+fn set_timer(slot: &Slot, timer: TimerBody) {
+    // SAFETY: WHEEL-1.
+    unsafe { (*slot.body.get()).write(SlotBody { timer }) };
+}
+
+fn set_back(slot: &Slot, back: *const Slot) {
+    set_timer(slot, TimerBody { back, ..timer(slot) });
 }
 
 impl Wheel {
@@ -56,13 +65,14 @@ impl Wheel {
 
     /// Adds a timer; one that is due already fires at the next [`fire`](Self::fire).
     pub fn insert(&self, slot: &'static Slot, deadline_ns: u64) {
-        body(slot).deadline = tick_up(deadline_ns).max(self.now.get() + 1);
+        let deadline = tick_up(deadline_ns).max(self.now.get() + 1);
+        set_timer(slot, TimerBody { deadline, back: ptr::null(), place: 0 });
         self.len.set(self.len.get() + 1);
         self.link(slot);
     }
 
     fn link(&self, slot: &'static Slot) {
-        let tick = body(slot).deadline;
+        let tick = timer(slot).deadline;
         let differs = tick ^ self.now.get();
         let level = (63 - (differs | 1).leading_zeros()) as usize / GROUP_BITS as usize;
         let level = level.min(LEVELS - 1);
@@ -70,12 +80,11 @@ impl Wheel {
         let head = &self.heads[level][place];
         let first = head.replace(slot);
         slot.link.set(first);
-        let timer = body(slot);
-        timer.back = ptr::null();
-        timer.place = (level * PLACES + place) as u16;
+        let place_number = (level * PLACES + place) as u16;
+        set_timer(slot, TimerBody { deadline: tick, back: ptr::null(), place: place_number });
         // SAFETY: SLOT-3.
         if let Some(first) = unsafe { first.as_ref() } {
-            body(first).back = slot;
+            set_back(first, slot);
         }
         let bits = &self.occupied[level];
         bits.set(bits.get() | 1 << place);
@@ -84,12 +93,12 @@ impl Wheel {
     /// Takes a timer out.
     pub fn remove(&self, slot: &'static Slot) {
         self.len.set(self.len.get() - 1);
-        let TimerBody { back, place, .. } = *body(slot);
+        let TimerBody { back, place, .. } = timer(slot);
         let (level, place) = (place as usize / PLACES, place as usize % PLACES);
         let next = slot.link.replace(ptr::null());
         // SAFETY: SLOT-3.
         if let Some(next) = unsafe { next.as_ref() } {
-            body(next).back = back;
+            set_back(next, back);
         }
         // SAFETY: SLOT-3.
         match unsafe { back.as_ref() } {

@@ -47,8 +47,7 @@ pub(super) fn listen(fd: i32, backlog: i32) -> Result<(), Error> {
     check(unsafe { libc::listen(fd, backlog) }).map(|_| ())
 }
 
-type NameCall =
-    unsafe extern "C" fn(i32, *mut libc::sockaddr, *mut libc::socklen_t) -> i32;
+type NameCall = unsafe extern "C" fn(i32, *mut libc::sockaddr, *mut libc::socklen_t) -> i32;
 
 fn name(fd: i32, call: NameCall) -> Result<SocketAddr, Error> {
     let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();

@@ -62,7 +62,15 @@ impl Handle {
         let flags = (flags | self.extra).bits();
         // SAFETY: by this function's contract; numbers and the argument are as the kernel expects them.
         let done = unsafe {
-            libc::syscall(libc::SYS_io_uring_enter, self.number, queued as u32, want as u32, flags, argument, size)
+            libc::syscall(
+                libc::SYS_io_uring_enter,
+                self.number,
+                queued as u32,
+                want as u32,
+                flags,
+                argument,
+                size,
+            )
         };
         if done >= 0 { Ok(()) } else { Err(last_error()) }
     }

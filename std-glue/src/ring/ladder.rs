@@ -118,7 +118,9 @@ impl fmt::Display for SetupError {
                 "impossible ring sizes: at most 32768 entries and 65536 completions, and no fewer completions \
                  than entries"
             }
-            Self::NoRung => "the kernel refused every set of ring flags that was tried (EINVAL): force no rung",
+            Self::NoRung => {
+                "the kernel refused every set of ring flags that was tried (EINVAL): force no rung"
+            }
             Self::BellsUsedUp => "64 rings are open in this process, which is the limit: close one first",
             Self::Other(errno) => return write!(f, "io_uring_setup failed with error number {errno}"),
         };

@@ -29,7 +29,8 @@ impl ParamBlocks {
     /// Takes the pages. `count` is the queue's size, a power of two.
     pub(super) fn map(count: u32) -> Result<Self, SetupError> {
         let bytes = count as usize * size_of::<Params>();
-        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         // SAFETY: a new anonymous mapping wherever the system likes; nothing existing is touched.
         let pages = unsafe { libc::mmap(core::ptr::null_mut(), bytes, protection, flags, -1, 0) };
         match NonNull::new(pages.cast::<Params>()) {

@@ -47,7 +47,10 @@ pub(super) struct System {
 
 impl core::fmt::Debug for RingLoop {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("RingLoop").field("entries", &self.entries).field("rung", &self.rung).finish_non_exhaustive()
+        f.debug_struct("RingLoop")
+            .field("entries", &self.entries)
+            .field("rung", &self.rung)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +69,8 @@ impl RingLoop {
         // From here on nothing fails, so whatever is claimed or registered is given back by `close`.
         let handle = Handle::new(&ring);
         let sleep_flags = EnterFlags::GETEVENTS | no_iowait(&handle);
-        let quiet = if ring.params().is_feature_skip_cqe_on_success() { Flags::SKIP_SUCCESS } else { Flags::empty() };
+        let quiet =
+            if ring.params().is_feature_skip_cqe_on_success() { Flags::SKIP_SUCCESS } else { Flags::empty() };
         Ok(Self {
             system: UnsafeCell::new(Some(System { ring, handle, params })),
             bell,
@@ -152,7 +156,12 @@ impl RingLoop {
     /// # Safety
     /// As for [`EventLoop::submit`].
     #[cold]
-    unsafe fn submit_after_flush(&self, system: &System, token: OpToken, op: &Descriptor) -> Result<(), Full> {
+    unsafe fn submit_after_flush(
+        &self,
+        system: &System,
+        token: OpToken,
+        op: &Descriptor,
+    ) -> Result<(), Full> {
         self.flush(system, self.op_limit)?;
         // SAFETY: the caller's promises are passed on.
         if unsafe { self.try_submit(system, token, op) } { Ok(()) } else { Err(Full) }

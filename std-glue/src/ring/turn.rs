@@ -151,8 +151,10 @@ impl System {
         let time = Timespec::new().sec(left / 1_000_000_000).nsec((left % 1_000_000_000) as u32);
         let argument = SubmitArgs::new().timespec(&time);
         let (place, size) = ((&raw const argument).cast(), size_of::<SubmitArgs<'_, '_>>());
+        let flags = flags | EnterFlags::EXT_ARG;
         // SAFETY: as in `enter`; the argument and the time that it names are locals that outlive the call.
-        if let Err(errno) = unsafe { self.handle.enter(queued, want, flags | EnterFlags::EXT_ARG, place, size) } {
+        let entered = unsafe { self.handle.enter(queued, want, flags, place, size) };
+        if let Err(errno) = entered {
             refused(errno);
         }
     }
@@ -165,7 +167,9 @@ fn refused(errno: i32) {
     match errno {
         // The time is up, a signal came, completions must be reaped first, or memory is short just now.
         libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ENOMEM => {}
-        libc::EBADR => die("the kernel lost a completion for want of memory (EBADR); its operation would never end"),
+        libc::EBADR => {
+            die("the kernel lost a completion for want of memory (EBADR); its operation would never end")
+        }
         libc::EEXIST | libc::EBADF | libc::EINVAL => {
             die("the kernel refused the ring; was it used by another thread than the one that opened it?")
         }

@@ -71,9 +71,8 @@ impl Signals {
         loop {
             let events = libc::POLLIN as u32;
             // SAFETY: the descriptor names the given file.
-            let poll = unsafe {
-                file_op(&self.file, |file| Descriptor::Poll { file, events, multishot: false })
-            };
+            let poll =
+                unsafe { file_op(&self.file, |file| Descriptor::Poll { file, events, multishot: false }) };
             poll.await?;
             let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
             let size = size_of::<libc::signalfd_siginfo>();
