@@ -152,9 +152,11 @@ fn generate(
     let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
     let names: Vec<_> = args.iter().enumerate().map(|(i, a)| argument_name(i, &a.pat)).collect();
     let tuple = quote!((#(#types,)*));
+    // Hygienic, so that a body cannot name it: the bytes must not outlive their lender (BYTES-4).
+    let token = Ident::new("token", Span::mixed_site());
     let lend = bytes_arg.map(|arg| {
         let (pattern, ty) = (&arg.pat, &arg.ty);
-        quote!(let #pattern: #ty = __unboxed_token.lend();)
+        quote!(let #pattern: #ty = #token.lend();)
     });
     let text = name.to_string();
     let require = if local { quote!(require_any) } else { quote!(require_send) };
@@ -190,10 +192,10 @@ fn generate(
                 #[allow(unused_mut, unused_variables)]
                 async fn __unboxed_body(
                     __unboxed_args: __UnboxedArgs,
-                    __unboxed_token: #krate::task::support::BytesToken,
+                    #token: #krate::task::support::BytesToken,
                 ) -> #output {
                     let (#(#patterns,)*) = __unboxed_args;
-                    let mut __unboxed_token = __unboxed_token;
+                    let mut #token = #token;
                     #lend
                     #body
                 }

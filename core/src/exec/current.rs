@@ -15,11 +15,14 @@ unsafe extern "Rust" {
     safe fn __unboxed_current_worker() -> *const Cell<*const Worker>;
 }
 
-/// Defines where a thread keeps its current worker: an expression of type `*const Cell<*const Worker>`,
-/// valid for the thread's life, a cell of its own for each thread, at first null.
+/// Defines where a thread keeps its current worker, by an expression of type `*const Cell<*const Worker>`.
+///
+/// # Safety
+/// The word `unsafe` in front stands for this contract: the pointer is valid for the thread's life, to a cell
+/// that is this thread's own, at first null, and that nobody else touches (CURRENT-1).
 #[macro_export]
 macro_rules! current_worker_cell {
-    ($cell:expr) => {
+    (unsafe $cell:expr) => {
         // SAFETY: the name is the core's, and a program defines it once or does not link.
         #[unsafe(no_mangle)]
         extern "Rust" fn __unboxed_current_worker() -> *const ::core::cell::Cell<*const $crate::exec::Worker>

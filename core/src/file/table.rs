@@ -157,7 +157,10 @@ pub struct FileReservation {
 
 impl FileReservation {
     /// Fills the entry; from now on the descriptor is the table's to close.
-    pub fn open(self, fd: RawFile) -> FileHandle {
+    ///
+    /// # Safety
+    /// `fd` is open and nobody else's: no one closes it, or uses it after the last handle is gone (R4).
+    pub unsafe fn open(self, fd: RawFile) -> FileHandle {
         let entry = self.entry;
         core::mem::forget(self);
         entry.open(fd);

@@ -106,7 +106,8 @@ impl Future for Accept<'_> {
             None => this.table.reserve()?,
         };
         if let Some(fd) = this.listener.entry().late.pop() {
-            return Poll::Ready(Ok(reservation.open(fd)));
+            // SAFETY: R4: an accept brought it, and nobody has taken it.
+            return Poll::Ready(Ok(unsafe { reservation.open(fd) }));
         }
         this.reservation = Some(reservation);
         loop {
@@ -121,7 +122,8 @@ impl Future for Accept<'_> {
             if !outcome.again {
                 let fd = Error::check(outcome.result)?;
                 let reservation = this.reservation.take().expect("unboxed: accepted twice");
-                return Poll::Ready(Ok(reservation.open(fd as i32)));
+                // SAFETY: R4: the accept brought it, to this future alone.
+                return Poll::Ready(Ok(unsafe { reservation.open(fd as i32) }));
             }
         }
     }

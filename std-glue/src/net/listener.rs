@@ -73,8 +73,9 @@ impl TcpListener {
     pub fn bind_with(address: SocketAddr, options: ListenerOptions) -> Result<Self, Error> {
         let table = current_table()?;
         let reservation = table.reserve()?;
-        let file = reservation.open(socket::open(&address)?);
-        let fd = file.raw();
+        let fd = socket::open(&address)?;
+        // SAFETY: R4: a new socket.
+        let file = unsafe { reservation.open(fd) };
         let (reuse, share) = (i32::from(options.reuse_address), i32::from(options.reuse_port));
         socket::set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, reuse)?;
         socket::set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, share)?;

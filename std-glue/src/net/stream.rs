@@ -31,7 +31,9 @@ impl TcpStream {
     /// Dropping the future closes the socket.
     pub async fn connect(address: SocketAddr) -> Result<Self, Error> {
         let reservation = current_table()?.reserve()?;
-        let file = reservation.open(socket::open(&address)?);
+        let fd = socket::open(&address)?;
+        // SAFETY: R4: a new socket.
+        let file = unsafe { reservation.open(fd) };
         // SAFETY: the descriptor names the given file, and the address by value.
         unsafe { file_op(&file, |file| Descriptor::Connect { file, address }) }.await?;
         Ok(Self { file })

@@ -23,7 +23,8 @@ thread_local! {
     static TABLE: Cell<Option<&'static TableControl>> = const { Cell::new(None) };
 }
 
-unboxed_core::current_worker_cell!(WORKER.with(std::ptr::from_ref));
+// CURRENT-1: a thread-local of this module, without a destructor, that nothing here touches.
+unboxed_core::current_worker_cell!(unsafe WORKER.with(std::ptr::from_ref));
 
 /// The file table of the runtime that this thread is inside of.
 ///

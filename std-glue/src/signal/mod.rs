@@ -57,7 +57,8 @@ impl Signals {
             let number = std::io::Error::last_os_error().raw_os_error();
             return Err(Error::Os(number.unwrap_or(libc::EIO)));
         }
-        Ok(Self { file: reservation.open(fd) })
+        // SAFETY: R4: a new descriptor.
+        Ok(Self { file: unsafe { reservation.open(fd) } })
     }
 
     /// Waits for a signal; its number.

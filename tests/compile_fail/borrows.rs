@@ -1,0 +1,6 @@
+#[unboxed::task]
+async fn borrows(text: &str) {
+    drop(text);
+}
+
+fn main() {}

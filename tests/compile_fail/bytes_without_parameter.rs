@@ -1,0 +1,4 @@
+#[unboxed::task(bytes = 64)]
+async fn no_parameter() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[unboxed::task]
+fn not_async() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[unboxed::task(pool = 0)]
+async fn none() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[unboxed::task(pol = 4)]
+async fn misspelt() {}
+
+fn main() {}
