@@ -580,3 +580,15 @@ fn a_closed_worker_starts_again() {
     assert_eq!(ex.block_on(async { run::spawn(body(async { 1 })).unwrap().await }), Ok(1));
     assert_eq!(run::memory().used, 0);
 }
+
+#[test]
+fn one_loop_serves_one_worker_at_a_time() {
+    use unboxed::exec::{Executor, WorkerStorage};
+    static SCRIPT: unboxed_tests::Script = unboxed_tests::Script::new();
+    static FIRST: WorkerStorage<1, 0> = WorkerStorage::new();
+    static SECOND: WorkerStorage<1, 0> = WorkerStorage::new();
+    let first = Executor::start(&FIRST, &SCRIPT, 0).unwrap();
+    assert!(Executor::start(&SECOND, &SCRIPT, 0).is_err());
+    assert_eq!(first.close(0).detached, 0);
+    assert!(Executor::start(&SECOND, &SCRIPT, 0).is_ok());
+}

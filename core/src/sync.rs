@@ -46,3 +46,25 @@ pub(crate) fn relax() {
     #[cfg(loom)]
     loom::thread::yield_now();
 }
+
+/// A pointer that is written by one thread at a time, and may be read by another that will find out that it
+/// came too late.
+#[cfg(not(loom))]
+pub(crate) struct SharedPtr<T>(AtomicPtr<T>);
+
+#[cfg(not(loom))]
+impl<T> SharedPtr<T> {
+    pub const fn null() -> Self {
+        Self(AtomicPtr::new(core::ptr::null_mut()))
+    }
+
+    #[inline]
+    pub fn get(&self) -> *const T {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub fn set(&self, value: *const T) {
+        self.0.store(value.cast_mut(), Ordering::Relaxed);
+    }
+}

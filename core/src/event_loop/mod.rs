@@ -63,8 +63,11 @@ pub trait Doorbell: Sync {
 /// For each accepted operation an implementation reports completions through the [`Reaper`], with
 /// exactly one terminal completion, after which nothing touches the memory that the descriptor named. It
 /// keeps its own memory valid for as long as the system may use it, also after `close`. It calls nothing
-/// foreign (wakers, user code) in `submit`, `cancel` and `turn`.
+/// foreign (wakers, user code) in `submit`, `cancel` and `turn`. It lets one worker at a time attach.
 pub unsafe trait EventLoop {
+    /// A worker takes the loop for itself, until [`close`](Self::close). False when one has it.
+    fn attach(&self) -> bool;
+
     /// Starts an operation, at the latest at the next turn.
     ///
     /// # Errors

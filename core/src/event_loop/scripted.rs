@@ -64,6 +64,7 @@ struct Script<const N: usize> {
     closed_files: u32,
     waits_for_doorbell: bool,
     heard: u32,
+    attached: bool,
 }
 
 /// Rings of all scripted loops: one may end another's wait, and none is lost.
@@ -96,6 +97,7 @@ impl<const N: usize> ScriptedLoop<N> {
             closed_files: 0,
             waits_for_doorbell: false,
             heard: 0,
+            attached: false,
         }))
     }
 
@@ -259,6 +261,10 @@ impl<const N: usize> Script<N> {
 // SAFETY: an accepted operation stays in the table until its one terminal completion; the script writes
 // into its memory only before that; nothing foreign is called.
 unsafe impl<const N: usize> EventLoop for ScriptedLoop<N> {
+    fn attach(&self) -> bool {
+        !core::mem::replace(&mut self.0.lock().attached, true)
+    }
+
     unsafe fn submit(&self, token: OpToken, op: &Descriptor) -> Result<(), Full> {
         self.0.lock().submit(token, op)
     }
@@ -318,5 +324,7 @@ unsafe impl<const N: usize> EventLoop for ScriptedLoop<N> {
         self.0.lock().closed_files += 1;
     }
 
-    fn close(&self) {}
+    fn close(&self) {
+        self.0.lock().attached = false;
+    }
 }

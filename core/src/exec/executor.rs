@@ -27,7 +27,7 @@ pub struct StartError;
 impl core::fmt::Display for StartError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(
-            "this worker's storage is in use, or was closed while operations were in flight: \
+            "this worker's storage or its loop is in use, or was closed while operations were in flight: \
              give each runtime a storage of its own",
         )
     }
@@ -51,7 +51,7 @@ impl Executor {
     /// slots may take up to `spares_per_task` of the worker's spares.
     ///
     /// # Errors
-    /// [`StartError`] when the storage is in use.
+    /// [`StartError`] when the storage or the loop is in use.
     pub fn start<const K: usize, const S: usize>(
         storage: &'static WorkerStorage<K, S>,
         event_loop: &'static dyn EventLoop,
@@ -62,6 +62,10 @@ impl Executor {
             .life
             .compare_exchange(IDLE, CLOSING, Ordering::AcqRel, Ordering::Acquire)
             .map_err(|_| StartError)?;
+        if !event_loop.attach() {
+            worker.life.store(IDLE, Ordering::Release);
+            return Err(StartError);
+        }
         worker.event_loop.set(Some(event_loop));
         worker.set_bell(Some(event_loop.doorbell()));
         worker.spares.set(&storage.spares);

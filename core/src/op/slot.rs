@@ -22,7 +22,7 @@ use super::waker_cell::WakerCell;
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
 use crate::queue::Linked;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU32, Ordering, SharedPtr};
 use crate::task::Header;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
@@ -71,15 +71,35 @@ pub struct Slot {
     pub(crate) hold: Hold,
     pub(crate) has_waker: Cell<bool>,
     pub(crate) orphan: Cell<bool>,
-    pub(crate) kind: Cell<SlotKind>,
+    pub(crate) kind: SharedKind,
     pub(crate) queued: Cell<Queued>,
     pub(crate) waker: UnsafeCell<MaybeUninit<Waker>>,
     pub(crate) link: Cell<*const Slot>,
-    pub(crate) owner: Cell<*const Header>,
-    pub(crate) worker: Cell<*const Worker>,
+    pub(crate) owner: SharedPtr<Header>,
+    pub(crate) worker: SharedPtr<Worker>,
     pub(crate) post: AtomicPtr<Slot>,
     pub(crate) alt_waker: WakerCell,
     pub(crate) body: UnsafeCell<MaybeUninit<SlotBody>>,
+}
+
+/// A [`SlotKind`] that a holder on another thread may read too late.
+pub(crate) struct SharedKind(AtomicU8);
+
+impl SharedKind {
+    #[inline]
+    pub fn get(&self) -> SlotKind {
+        match self.0.load(Ordering::Relaxed) {
+            0 => SlotKind::Plain,
+            1 => SlotKind::Keep,
+            2 => SlotKind::Timer,
+            _ => SlotKind::Multi,
+        }
+    }
+
+    #[inline]
+    pub fn set(&self, kind: SlotKind) {
+        self.0.store(kind as u8, Ordering::Relaxed);
+    }
 }
 
 /// Why an IN_FLIGHT slot is linked in one of its worker's lists.
@@ -146,12 +166,12 @@ impl Slot {
             hold: Hold::new(),
             has_waker: Cell::new(false),
             orphan: Cell::new(false),
-            kind: Cell::new(SlotKind::Plain),
+            kind: SharedKind(AtomicU8::new(0)),
             queued: Cell::new(Queued::No),
             waker: UnsafeCell::new(MaybeUninit::uninit()),
             link: Cell::new(core::ptr::null()),
-            owner: Cell::new(core::ptr::null()),
-            worker: Cell::new(core::ptr::null()),
+            owner: SharedPtr::null(),
+            worker: SharedPtr::null(),
             post: AtomicPtr::new(core::ptr::null_mut()),
             alt_waker: WakerCell::new(),
             body: UnsafeCell::new(MaybeUninit::uninit()),
@@ -183,7 +203,7 @@ impl Slot {
         // SAFETY: SLOT-1, the submitter owns a free slot; no waker lies in it.
         unsafe { (*self.waker.get()).write(waker) };
         self.has_waker.set(true);
-        self.state.store(pack(IN_FLIGHT, generation), Ordering::Relaxed);
+        self.state.store(pack(IN_FLIGHT, generation), Ordering::Release);
         generation
     }
 

@@ -23,6 +23,8 @@ pub struct RingLoop {
     pub(super) armed: Cell<bool>,
     /// The bell rang in a turn that did not want to sleep; the next one that wants to returns at once.
     pub(super) rung_early: Cell<bool>,
+    /// Whether a worker has it.
+    attached: Cell<bool>,
     /// Entries pushed so far, wrapping.
     pushed: Cell<u32>,
     /// Places of the submission queue.
@@ -76,6 +78,7 @@ impl RingLoop {
             bell,
             armed: Cell::new(false),
             rung_early: Cell::new(false),
+            attached: Cell::new(false),
             pushed: Cell::new(0),
             entries,
             op_limit: entries - (entries / 8).max(1),
@@ -188,6 +191,11 @@ fn no_iowait(handle: &Handle) -> EnterFlags {
 // reaper unchanged. The memory of the ring itself stays mapped as long as the kernel's side lives in it: the
 // kernel holds its own reference. Nothing here calls wakers or user code.
 unsafe impl EventLoop for RingLoop {
+    fn attach(&self) -> bool {
+        // A closed ring stays taken.
+        !self.attached.replace(true)
+    }
+
     #[inline]
     unsafe fn submit(&self, token: OpToken, op: &Descriptor) -> Result<(), Full> {
         let Some(system) = self.system() else { return Err(Full) };
