@@ -209,3 +209,41 @@ fn closing_with_operations_in_flight_ends_and_closes_every_descriptor() {
 async fn waits_for_ever(mut stream: TcpStream, mut bytes: Bytes<'_>) {
     let _ = stream.read(&mut bytes).await;
 }
+
+#[unboxed::task(local, pool = 2)]
+async fn counts_locally(cell: std::rc::Rc<std::cell::Cell<u32>>, times: u32) -> std::rc::Rc<str> {
+    for _ in 0..times {
+        cell.set(cell.get() + 1);
+        yield_now().await;
+    }
+    "done".into()
+}
+
+#[test]
+fn a_local_task_holds_what_is_not_send() {
+    runtime!().block_on(async {
+        let cell = std::rc::Rc::new(std::cell::Cell::new(0));
+        let first = counts_locally::spawn(cell.clone(), 10).unwrap();
+        let second = counts_locally::spawn(cell.clone(), 5).unwrap();
+        let refused = counts_locally::spawn(cell.clone(), 1).unwrap_err();
+        assert_eq!(refused.args.1, 1, "a full pool hands the arguments back");
+        drop(refused);
+        assert_eq!(&*first.await.unwrap(), "done");
+        second.await.unwrap();
+        assert_eq!(cell.get(), 15);
+        assert_eq!(std::rc::Rc::strong_count(&cell), 1);
+    });
+}
+
+#[test]
+fn a_runtime_within_a_runtime_is_refused_with_an_explanation() {
+    runtime!().block_on(async {
+        static INNER: RuntimeCell<4> = RuntimeCell::new();
+        let mut inner = INNER.start(Config::new()).unwrap();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| inner.block_on(async {})));
+        assert!(result.is_err());
+        // Closing another runtime is no nesting.
+        assert_eq!(inner.close(Duration::ZERO).detached, 0);
+        nop().await.unwrap();
+    });
+}

@@ -74,3 +74,19 @@ impl Drop for Entered {
         cell().set(ptr::null());
     }
 }
+
+/// Takes the thread out of the runtime that it is inside of, for the closing of another one.
+#[derive(Debug)]
+pub(crate) struct Outside(*const Worker);
+
+impl Outside {
+    pub fn new() -> Self {
+        Self(cell().replace(ptr::null()))
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        cell().set(self.0);
+    }
+}

@@ -133,6 +133,7 @@ impl Executor {
     }
 
     fn close_in_place(&self, timeout_ns: u64) -> CloseReport {
+        let _outside = super::current::Outside::new();
         let worker = self.worker;
         let mut report = CloseReport::default();
         worker.life.store(CLOSING, Ordering::Relaxed);

@@ -111,6 +111,8 @@ pub struct RootRun<'f> {
 impl<'f> RootRun<'f> {
     /// Makes `future` the worker's root task.
     pub(crate) fn begin<F: Future>(worker: &'static Worker, future: Pin<&'f mut Rooted<F>>) -> Self {
+        // Nesting is refused before anything is changed.
+        drop(super::current::Entered::new(worker));
         let header = worker.root.get();
         // SAFETY: pinned, and not moved through the pointer.
         let data = core::ptr::from_mut(unsafe { future.get_unchecked_mut() }).cast();
