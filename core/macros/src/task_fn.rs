@@ -16,6 +16,9 @@ pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let item: ItemFn = syn::parse2(item)?;
     check_signature(&item.sig)?;
     let (args, bytes_arg) = arguments(&item.sig)?;
+    if let Some(pool) = options.value("pool")?.filter(|pool| is_zero(pool)) {
+        return Err(Error::new_spanned(pool, "a pool needs at least one block"));
+    }
     let bytes = options.value("bytes")?;
     match (&bytes_arg, bytes) {
         (Some(arg), None) => {

@@ -116,6 +116,11 @@ impl<const FILES: usize, const ROOT_OPS: usize, const SPARES: usize> Default
 }
 
 /// A started runtime, bound to its thread. Dropping it closes it within a second.
+///
+/// ```compile_fail,E0277
+/// fn sent<T: Send>() {}
+/// sent::<unboxed::rt::Runtime>();
+/// ```
 #[derive(Debug)]
 pub struct Runtime {
     executor: ManuallyDrop<Executor>,
