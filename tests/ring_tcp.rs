@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream as PlainStream};
 use std::time::Duration;
 use unboxed::Error;
 use unboxed::buf::BufPool;
+use unboxed::io::Reader;
 use unboxed::net::{TcpListener, TcpStream};
 use unboxed::op::{Operation, nop};
 use unboxed::rt::{Config, RuntimeCell};
@@ -182,6 +183,25 @@ fn a_reader_keeps_what_arrives_between_dropped_fills() {
     });
     assert_eq!(runtime.in_flight(), 0);
     assert_eq!(POOL.memory().used, 0);
+}
+
+#[test]
+fn a_file_has_one_reader_at_a_time() {
+    static POOL: BufPool<3, 16> = BufPool::new();
+    runtime!().block_on(async {
+        let (stream, mut peer) = pair().await;
+        let (read, _write) = stream.split();
+        let reader = read.buffered(POOL.lease().unwrap());
+        let file = reader.file().clone();
+        let second = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            Reader::new(file.clone(), POOL.lease().unwrap())
+        }));
+        assert!(second.is_err());
+        drop(reader);
+        let mut third = Reader::new(file, POOL.lease().unwrap());
+        peer.write_all(b"x").unwrap();
+        assert_eq!(third.fill().await, Ok(1));
+    });
 }
 
 #[unboxed::task(pool = 8, ops = 2, bytes = 512)]

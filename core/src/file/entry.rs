@@ -2,14 +2,15 @@
 //!
 //! FILE-1: `ops` counts operations from submission until their slot is free, plus one for each handle; at
 //! zero, and not before, the descriptor is closed, so the kernel never looks up a number that has another
-//! owner. FILE-2: the entry owns `slot`, for one armed read or accept that outlives futures and tasks.
+//! owner. FILE-2: the entry owns `slot`, for one armed read or accept that outlives futures and tasks;
+//! one reader or listener at a time claims it.
 //! FILE-3: `lanes` remember a dropped read or write until the next one of its kind has waited for it.
 //! FILE-4: an entry returns to the table once closed; `fd` is written while it has no handle.
 
 use super::table::TableControl;
 use crate::event_loop::RawFile;
 use crate::op::{Error, ResultQueue, Slot, WakerCell};
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use core::cell::Cell;
 use core::sync::atomic::AtomicI32;
 use core::task::{Context, Poll};
@@ -27,6 +28,8 @@ pub struct FileEntry {
     pub(crate) lanes: [Lane; 2],
     /// For one armed read or accept.
     pub(crate) slot: Slot,
+    /// Whether a reader or listener has the slot (FILE-2).
+    claimed: AtomicBool,
 }
 
 // SAFETY: `table` is written once; `next` belongs to the table's lock.
@@ -126,6 +129,7 @@ impl FileEntry {
             late: ResultQueue::new(),
             lanes: [Lane::new(), Lane::new()],
             slot: Slot::new(),
+            claimed: AtomicBool::new(false),
         }
     }
 
@@ -170,6 +174,20 @@ impl FileEntry {
         }
         table.close(self.raw());
         table.give_back(self);
+    }
+
+    /// Takes the entry's slot for one reader or listener (FILE-2).
+    ///
+    /// # Panics
+    /// When the file has one already.
+    pub(crate) fn claim_slot(&self) {
+        let had = self.claimed.swap(true, Ordering::Acquire);
+        assert!(!had, "unboxed: this file has a Reader or a Listener already");
+    }
+
+    /// The reader or listener goes.
+    pub(crate) fn unclaim_slot(&self) {
+        self.claimed.store(false, Ordering::Release);
     }
 
     /// Closes a descriptor that no entry is to have.

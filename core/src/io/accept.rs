@@ -31,8 +31,12 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Takes over a listening socket's only handle.
+    /// A listener of that socket.
+    ///
+    /// # Panics
+    /// When the socket has one already.
     pub fn new(file: FileHandle) -> Self {
+        file.entry().claim_slot();
         Self { file }
     }
 
@@ -53,6 +57,8 @@ impl Drop for Listener {
         let mut armed = OpHandle::new();
         // ACCEPT-2; what is taken over and dropped is abandoned.
         armed.adopt(&self.file.entry().slot);
+        drop(armed);
+        self.file.entry().unclaim_slot();
     }
 }
 

@@ -10,7 +10,6 @@ use crate::event_loop::Descriptor;
 use crate::file::{FileEntry, FileHandle};
 use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, SlotRef, more, place};
 use core::future::Future;
-use core::mem::ManuallyDrop;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
@@ -37,10 +36,12 @@ unsafe impl Send for Reader {}
 impl Reader {
     /// A reader of `file` over `buffer`. Other reads of the same file must not be mixed with it: they would
     /// take bytes out of the middle.
+    ///
+    /// # Panics
+    /// When the file has a reader already.
     pub fn new(file: FileHandle, buffer: Lease) -> Self {
-        let raw = ManuallyDrop::new(buffer);
-        // SAFETY: the value is given up.
-        let raw = unsafe { core::ptr::read(&*raw) }.into_raw();
+        file.entry().claim_slot();
+        let raw = buffer.into_raw();
         Self { file, raw, start: 0, end: 0, handle: OpHandle::new() }
     }
 
@@ -143,6 +144,7 @@ impl Drop for Reader {
             // SAFETY: no read is armed, so the parts are ours.
             drop(unsafe { Lease::from_raw(self.raw) });
         }
+        self.file.entry().unclaim_slot();
     }
 }
 
