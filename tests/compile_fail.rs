@@ -1,4 +1,4 @@
-//! What must not compile, with errors that explain.
+//! What the attributes must not take, with errors that explain, and what they must.
 
 use std::process::Command;
 
@@ -15,4 +15,9 @@ fn what_must_not_compile_does_not() {
         return;
     }
     trybuild::TestCases::new().compile_fail("compile_fail/*.rs");
+}
+
+#[test]
+fn what_must_compile_does() {
+    trybuild::TestCases::new().pass("compile_fail/accepted/*.rs");
 }

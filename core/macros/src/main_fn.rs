@@ -3,25 +3,15 @@
 use crate::options::Options;
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, ItemFn, Result};
+use syn::{AttrStyle, Error, ItemFn, Result, Signature, Visibility};
+
+const OPTIONS: &[&str] = &["entries", "spares", "crate"];
 
 pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let options = Options::parse(options, &["entries", "spares", "crate"])?;
+    let options = Options::parse(options, OPTIONS)?;
     let item: ItemFn = syn::parse2(item)?;
-    let sig = &item.sig;
-    if sig.asyncness.is_none() {
-        return Err(Error::new_spanned(sig.fn_token, "`#[main]` is for an `async fn`"));
-    }
-    if !sig.inputs.is_empty() {
-        return Err(Error::new_spanned(&sig.inputs, "`main` takes no arguments; use `std::env::args`"));
-    }
-    if !sig.generics.params.is_empty() {
-        return Err(Error::new_spanned(&sig.generics, "`main` cannot be generic"));
-    }
-    let krate = match options.value("crate")? {
-        Some(path) => quote!(#path),
-        None => quote!(::unboxed),
-    };
+    check_signature(&item.sig)?;
+    let krate = options.crate_path()?;
     let mut config = quote!(#krate::rt::Config::new());
     if let Some(entries) = options.value("entries")? {
         config = quote!(#config.entries(#entries));
@@ -29,11 +19,36 @@ pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if let Some(spares) = options.value("spares")? {
         config = quote!(#config.spares(#spares));
     }
-    let (attrs, vis, name, output, body) = (&item.attrs, &item.vis, &sig.ident, &sig.output, &item.block);
+    let (vis, name, output) = (&item.vis, &item.sig.ident, &item.sig.output);
+    // The user's function stays whole, so that its output's type reaches into its body.
+    let (outer, inner) = item.attrs.iter().cloned().partition(|a| matches!(a.style, AttrStyle::Outer));
+    let outer: Vec<_> = outer;
+    let body = ItemFn { attrs: inner, vis: Visibility::Inherited, ..item.clone() };
     Ok(quote! {
-        #(#attrs)*
+        #(#outer)*
         #vis fn #name() #output {
-            #krate::rt::run_main_with(#config, async move #body)
+            #[allow(clippy::unused_async, clippy::future_not_send, clippy::large_futures)]
+            #body
+            #krate::rt::run_main_with(#config, #name())
         }
     })
+}
+
+fn check_signature(sig: &Signature) -> Result<()> {
+    if sig.asyncness.is_none() {
+        return Err(Error::new_spanned(sig.fn_token, "`#[main]` is for an `async fn`"));
+    }
+    if !sig.generics.params.is_empty() || sig.generics.where_clause.is_some() {
+        return Err(Error::new_spanned(&sig.generics, "`main` cannot be generic"));
+    }
+    if let Some(unsafety) = &sig.unsafety {
+        return Err(Error::new_spanned(unsafety, "`main` cannot be an unsafe fn"));
+    }
+    if let Some(abi) = &sig.abi {
+        return Err(Error::new_spanned(abi, "`main` cannot have an ABI of its own"));
+    }
+    if !sig.inputs.is_empty() {
+        return Err(Error::new_spanned(&sig.inputs, "`main` takes no arguments; use `std::env::args`"));
+    }
+    Ok(())
 }

@@ -1,232 +1,235 @@
 //! `#[task]`.
+//!
+//! A function without bytes stays whole, beside a start function that calls it. One with bytes is its own start
+//! function: its frame must hold the token that lends them, and a frame around it would hold the arguments a
+//! second time.
 
-use crate::options::Options;
+use crate::max_size;
+use crate::options::{Options, literal};
+use crate::signature::{self, Parameters};
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
-    Error, Expr, FnArg, GenericArgument, Ident, ItemFn, Pat, PatType, PathArguments, Result, ReturnType,
-    Signature, Type,
+    Attribute, Error, Expr, Ident, Index, ItemFn, Pat, PatType, Result, ReturnType, Stmt, Type, Visibility,
+    parse_quote, parse_quote_spanned,
 };
 
 const OPTIONS: &[&str] = &["pool", "ops", "bytes", "max_size", "local", "crate"];
 
+/// What `check_limits` enforces too; said here with the span of a literal.
+const OPS_MAX: u128 = 64;
+
 pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let options = Options::parse(options, OPTIONS)?;
     let item: ItemFn = syn::parse2(item)?;
-    check_signature(&item.sig)?;
-    let (args, bytes_arg) = arguments(&item.sig)?;
-    if let Some(pool) = options.value("pool")?.filter(|pool| is_zero(pool)) {
-        return Err(Error::new_spanned(pool, "a pool needs at least one block"));
-    }
-    let bytes = options.value("bytes")?;
-    match (&bytes_arg, bytes) {
-        (Some(arg), None) => {
-            let text = "a `Bytes<'_>` parameter needs `bytes = N` in `#[task(...)]`";
-            return Err(Error::new_spanned(arg, text));
-        }
-        (None, Some(given)) if !is_zero(given) => {
-            let text = "`bytes = N` needs a last parameter of type `Bytes<'_>` that receives them";
-            return Err(Error::new_spanned(given, text));
-        }
-        _ => {}
-    }
-    generate(&options, &item, &args, bytes_arg.as_ref())
+    let parameters = signature::check(&item.sig)?;
+    check_numbers(&options)?;
+    check_bytes(&options, &parameters)?;
+    Task::new(&options, item, parameters)?.generate(&options)
 }
 
-fn check_signature(sig: &Signature) -> Result<()> {
-    if sig.asyncness.is_none() {
-        return Err(Error::new_spanned(sig.fn_token, "`#[task]` is for an `async fn`"));
+fn check_numbers(options: &Options) -> Result<()> {
+    if let Some(pool) = options.value("pool")?.filter(|pool| literal(pool) == Some(0)) {
+        return Err(Error::new_spanned(pool, "a pool needs at least one block"));
     }
-    if !sig.generics.params.is_empty() || sig.generics.where_clause.is_some() {
-        return Err(Error::new_spanned(
-            &sig.generics,
-            "a task's storage is one static, so its function cannot be generic: write one task for each \
-             type, and let them call a generic async fn",
-        ));
-    }
-    if let Some(unsafety) = &sig.unsafety {
-        let text = "a task cannot be an unsafe fn: `spawn` would be a safe call of it";
-        return Err(Error::new_spanned(unsafety, text));
-    }
-    if let Some(abi) = &sig.abi {
-        return Err(Error::new_spanned(abi, "a task cannot have an ABI of its own"));
-    }
-    if let Some(variadic) = &sig.variadic {
-        return Err(Error::new_spanned(variadic, "a task cannot be variadic"));
+    if let Some(ops) = options.value("ops")?.filter(|ops| literal(ops).is_some_and(|n| n > OPS_MAX)) {
+        let text = "a task has at most 64 slots of its own; beyond them it takes the worker's spares";
+        return Err(Error::new_spanned(ops, text));
     }
     Ok(())
 }
 
-fn arguments(sig: &Signature) -> Result<(Vec<PatType>, Option<PatType>)> {
-    let mut args = Vec::new();
-    for input in &sig.inputs {
-        match input {
-            FnArg::Receiver(receiver) => {
-                let text = "a task is a free function: pass what it needs as an argument";
-                return Err(Error::new_spanned(receiver, text));
+fn check_bytes(options: &Options, parameters: &Parameters) -> Result<()> {
+    let given = options.value("bytes")?.filter(|bytes| literal(bytes) != Some(0));
+    match (&parameters.bytes, given) {
+        (Some(arg), None) => {
+            let text = "a `Bytes<'_>` parameter needs `bytes = N` in `#[task(...)]`";
+            Err(Error::new_spanned(arg, text))
+        }
+        (None, Some(given)) => match parameters.args.last() {
+            Some(last) if signature::looks_like_bytes(&last.ty) => {
+                let text = "the parameter that receives the task's bytes is written `Bytes<'_>`";
+                Err(Error::new_spanned(&last.ty, text))
             }
-            FnArg::Typed(arg) => args.push(arg.clone()),
-        }
-    }
-    let bytes_arg = args.pop_if(|arg| is_bytes(&arg.ty));
-    for arg in &args {
-        check_type(&arg.ty)?;
-    }
-    Ok((args, bytes_arg))
-}
-
-/// `Bytes<'_>`, by whatever path.
-fn is_bytes(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    path.path.segments.last().is_some_and(|segment| {
-        segment.ident == "Bytes"
-            && matches!(&segment.arguments, PathArguments::AngleBracketed(arguments)
-                if matches!(arguments.args.first(), Some(GenericArgument::Lifetime(l)) if l.ident == "_"))
-    })
-}
-
-fn is_zero(expr: &Expr) -> bool {
-    expr.to_token_stream().to_string() == "0"
-}
-
-/// What a static block cannot hold.
-fn check_type(ty: &Type) -> Result<()> {
-    match ty {
-        Type::ImplTrait(_) => Err(Error::new_spanned(
-            ty,
-            "a task's storage is one static, so its arguments need one named type each, not `impl Trait`",
-        )),
-        Type::Reference(reference) if reference.lifetime.as_ref().is_none_or(|l| l.ident != "static") => {
-            Err(Error::new_spanned(
-                ty,
-                "a task outlives its spawner, so it cannot borrow: pass an owned value, or a `&'static`",
-            ))
-        }
-        Type::Path(path) => path.path.segments.iter().try_for_each(|segment| {
-            let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return Ok(()) };
-            arguments.args.iter().try_for_each(|argument| match argument {
-                GenericArgument::Lifetime(l) if l.ident != "static" => Err(Error::new_spanned(
-                    ty,
-                    "a task outlives its spawner, so its arguments must be `'static`",
-                )),
-                GenericArgument::Type(inner) => check_type(inner),
-                _ => Ok(()),
-            })
-        }),
-        Type::Tuple(tuple) => tuple.elems.iter().try_for_each(check_type),
+            _ => {
+                let text = "`bytes = N` needs a last parameter of type `Bytes<'_>` that receives them";
+                Err(Error::new_spanned(given, text))
+            }
+        },
         _ => Ok(()),
     }
 }
 
-fn argument_name(index: usize, pattern: &Pat) -> Ident {
-    match pattern {
-        Pat::Ident(ident) => ident.ident.clone(),
-        _ => Ident::new(&format!("argument_{index}"), Span::call_site()),
-    }
+struct Task {
+    krate: TokenStream,
+    item: ItemFn,
+    args: Vec<PatType>,
+    bytes: Option<PatType>,
+    output: TokenStream,
+    local: bool,
+    on_type: Vec<Attribute>,
+    on_both: Vec<Attribute>,
 }
 
-fn generate(
-    options: &Options,
-    item: &ItemFn,
-    args: &[PatType],
-    bytes_arg: Option<&PatType>,
-) -> Result<TokenStream> {
-    let krate = match options.value("crate")? {
-        Some(path) => quote!(#path),
-        None => quote!(::unboxed),
-    };
-    let number = |name: &str, default: TokenStream| -> Result<TokenStream> {
-        Ok(options.value(name)?.map_or(default, ToTokens::to_token_stream))
-    };
-    let pool = number("pool", quote!(1))?;
-    let ops = number("ops", quote!(2))?;
-    let bytes = number("bytes", quote!(0))?;
-    let local = options.flag("local")?;
+impl Task {
+    fn new(options: &Options, mut item: ItemFn, Parameters { args, bytes }: Parameters) -> Result<Self> {
+        let krate = options.crate_path()?;
+        // `!` is no type that a handle could name; its values are Infallible's.
+        if let ReturnType::Type(_, ty) = &mut item.sig.output
+            && let Type::Never(never) = &**ty
+        {
+            *ty = parse_quote_spanned!(never.span()=> ::core::convert::Infallible);
+        }
+        let output = match &item.sig.output {
+            ReturnType::Default => quote!(()),
+            ReturnType::Type(_, ty) => quote!(#ty),
+        };
+        let is = |attr: &Attribute, names: &[&str]| names.iter().any(|name| attr.path().is_ident(name));
+        let on_type = item.attrs.extract_if(.., |a| is(a, &["doc", "deprecated"])).collect();
+        let on_both = item.attrs.extract_if(.., |a| is(a, &["cfg"])).collect();
+        let local = options.flag("local")?;
+        Ok(Self { krate, item, args, bytes, output, local, on_type, on_both })
+    }
 
-    let (vis, name, body) = (&item.vis, &item.sig.ident, &item.block);
-    let (docs, rest): (Vec<_>, Vec<_>) =
-        item.attrs.iter().partition(|a| a.path().is_ident("doc") || a.path().is_ident("cfg"));
-    let output = match &item.sig.output {
-        ReturnType::Default => quote!(()),
-        ReturnType::Type(_, ty) => quote!(#ty),
-    };
-    let patterns = args.iter().map(|arg| &arg.pat);
-    let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
-    let names: Vec<_> = args.iter().enumerate().map(|(i, a)| argument_name(i, &a.pat)).collect();
-    let tuple = quote!((#(#types,)*));
-    // Hygienic, so that a body cannot name it: the bytes must not outlive their lender (BYTES-4).
-    let token = Ident::new("token", Span::mixed_site());
-    let lend = bytes_arg.map(|arg| {
-        let (pattern, ty) = (&arg.pat, &arg.ty);
-        quote!(let #pattern: #ty = #token.lend();)
-    });
-    let text = name.to_string();
-    let require = if local { quote!(require_any) } else { quote!(require_send) };
-    let require = quote_spanned!(name.span()=> #krate::task::support::#require);
-    let limit = options.value("max_size")?.map(|max| {
-        let message = format!(
-            "task `{text}`: its future is larger than its max_size; keep less across `.await`, or raise it"
-        );
-        let size = quote!(#krate::task::support::future_size::<__UnboxedArgs, _>(__unboxed_body));
-        quote_spanned!(max.span()=> const _: () = ::core::assert!(#size <= #max, #message);)
-    });
-    let type_docs = if docs.is_empty() {
-        let line = format!("The task `{text}`: start it with [`spawn`]({text}::spawn).");
-        quote!(#[doc = #line])
-    } else {
-        quote!(#(#docs)*)
-    };
-    let size = quote! {
-        #krate::task::support::blocks_size::<#tuple, _, { #pool }, { #ops }, { #bytes }>(
-            __unboxed_body,
-        )
-    };
-    Ok(quote! {
-        #type_docs
-        #[allow(non_camel_case_types)]
-        #vis struct #name { never: ::core::convert::Infallible }
+    fn types(&self) -> TokenStream {
+        let types = self.args.iter().map(|arg| &arg.ty);
+        quote!((#(#types,)*))
+    }
 
-        #[allow(dead_code, clippy::unused_async)]
-        impl #name {
-            fn __unboxed_pool() -> #krate::task::support::Pool<#tuple, #output> {
-                type __UnboxedArgs = #tuple;
-                #(#rest)*
-                #[allow(unused_mut, unused_variables)]
-                async fn __unboxed_body(
-                    __unboxed_args: __UnboxedArgs,
-                    #token: #krate::task::support::BytesToken,
-                ) -> #output {
-                    let (#(#patterns,)*) = __unboxed_args;
-                    let mut #token = #token;
-                    #lend
-                    #body
+    /// The user's function and, where it is not that itself, the one that builds the future from the arguments'
+    /// tuple and the token; and the latter's name.
+    fn functions(&self) -> (TokenStream, Ident) {
+        let (krate, output) = (&self.krate, &self.output);
+        let mut body = self.item.clone();
+        body.vis = Visibility::Inherited;
+        // `require_send` asks this of those that must be.
+        body.attrs.insert(0, parse_quote!(#[allow(clippy::unused_async, clippy::future_not_send)]));
+        let name = body.sig.ident.clone();
+        // Hygienic, so that the body cannot name them: the bytes must not outlive their lender (BYTES-4).
+        let args = Ident::new("args", Span::mixed_site());
+        // Located at the parameter, where the compiler then sees what tries to.
+        let at = self.bytes.as_ref().map_or_else(Span::call_site, |bytes| bytes.pat.span());
+        let token = Ident::new("token", Span::mixed_site().located_at(at));
+        let parameters = quote!(#args: __UnboxedArgs, #token: #krate::task::support::BytesToken);
+        let Some(bytes) = &self.bytes else {
+            let start = format_ident!("__unboxed_start");
+            let index = (0..self.args.len()).map(Index::from);
+            let function = quote! {
+                #body
+                #[allow(unused_variables, clippy::future_not_send)]
+                fn #start(#parameters) -> impl ::core::future::Future<Output = #output> {
+                    #name(#(#args.#index),*)
                 }
-                const _: () = #krate::task::support::check_limits::<{ #pool }, { #ops }, { #bytes }>();
-                const _: () = #require::<__UnboxedArgs, _>(__unboxed_body);
-                #limit
-                static POOL: #krate::task::support::PoolStorage<{ #size }> =
-                    #krate::task::support::PoolStorage::new(#text, #local);
-                // SAFETY: SUPPORT-1: the storage is this function's own, and its size came from the same
-                // function with the same numbers.
-                #[allow(unsafe_code)]
-                unsafe {
-                    #krate::task::support::pool_of::<#tuple, _, { #pool }, { #ops }, { #bytes }, { #size }>(
-                        &POOL,
-                        __unboxed_body,
-                    )
+            };
+            return (function, start);
+        };
+        body.sig.inputs = parse_quote!(#parameters);
+        let mut prologue: Vec<Stmt> = Vec::new();
+        if !self.args.is_empty() {
+            let patterns = self.args.iter().map(|PatType { attrs, pat, .. }| quote!(#(#attrs)* #pat));
+            prologue.push(parse_quote!(let (#(#patterns,)*) = #args;));
+        }
+        let PatType { attrs, pat, ty, .. } = bytes;
+        let here = Span::call_site().located_at(at);
+        prologue.push(parse_quote_spanned!(here=> let mut #token = #token;));
+        prologue.push(parse_quote_spanned!(here=> #(#attrs)* let #pat: #ty = #token.lend();));
+        // The user's block stays one, with its own edition's rules for what its last expression borrows.
+        let block = &body.block;
+        body.block = parse_quote!({
+            #(#prologue)*
+            #[allow(unused_braces)]
+            #block
+        });
+        (quote!(#body), name)
+    }
+
+    fn documentation(&self) -> TokenStream {
+        let on_type = &self.on_type;
+        let name = self.item.sig.ident.unraw();
+        let line = format!("The task `{name}`: start it with [`spawn`](Self::spawn).");
+        let own = on_type.iter().any(|attr| attr.path().is_ident("doc"));
+        let line = (!own).then(|| quote!(#[doc = #line]));
+        quote!(#(#on_type)* #line)
+    }
+
+    fn generate(&self, options: &Options) -> Result<TokenStream> {
+        let Self { krate, output, local, on_both, .. } = self;
+        let support = quote!(#krate::task::support);
+        let (vis, name) = (&self.item.vis, &self.item.sig.ident);
+        let text = name.unraw().to_string();
+        let (types, documentation) = (self.types(), self.documentation());
+        let (functions, start) = self.functions();
+
+        let blocks = number("__UNBOXED_BLOCKS", options.value("pool")?, 1);
+        let ops = number("__UNBOXED_OPS", options.value("ops")?, 2);
+        let bytes = number("__UNBOXED_BYTES", options.value("bytes")?, 0);
+        let numbers = quote!(__UNBOXED_BLOCKS, __UNBOXED_OPS, __UNBOXED_BYTES);
+        let require = Ident::new(if *local { "require_any" } else { "require_send" }, Span::call_site());
+        // The compiler points at the argument: the function's name, in code that is still the expansion's.
+        let here = Span::call_site().located_at(name.span());
+        let named = Ident::new(&start.to_string(), here);
+        let require = quote_spanned!(here=> const _: () = #support::#require::<__UnboxedArgs, _>(#named););
+        let limit = options.value("max_size")?.map(|max| {
+            let size = quote!(#support::future_size::<__UnboxedArgs, _>(#start));
+            max_size::check(&text, &size, max)
+        });
+        let deprecated = self.on_type.iter().any(|attr| attr.path().is_ident("deprecated"));
+        let deprecated = deprecated.then(|| quote!(#[allow(deprecated)]));
+        let methods = self.methods(&types);
+        Ok(quote! {
+            #documentation
+            #(#on_both)*
+            #[allow(non_camel_case_types, missing_debug_implementations)]
+            #vis struct #name { never: ::core::convert::Infallible }
+
+            #(#on_both)*
+            #deprecated
+            impl #name {
+                fn __unboxed_pool() -> #support::Pool<#types, #output> {
+                    type __UnboxedArgs = #types;
+                    #functions
+                    #blocks
+                    #ops
+                    #bytes
+                    const _: () = #support::check_limits::<#numbers>();
+                    #require
+                    #limit
+                    const __UNBOXED_SIZE: usize = #support::blocks_size::<__UnboxedArgs, _, #numbers>(#start);
+                    static __UNBOXED_POOL: #support::PoolStorage<__UNBOXED_SIZE> =
+                        #support::PoolStorage::new(#text, #local);
+                    // SAFETY: SUPPORT-1: the storage is this function's own, and its size came from the same
+                    // function with the same numbers.
+                    unsafe {
+                        #support::pool_of::<__UnboxedArgs, _, #numbers, __UNBOXED_SIZE>(
+                            &__UNBOXED_POOL,
+                            #start,
+                        )
+                    }
                 }
+
+                #methods
             }
+        })
+    }
 
+    fn methods(&self, types: &TokenStream) -> TokenStream {
+        let Self { krate, output, args, .. } = self;
+        let vis = &self.item.vis;
+        let names: Vec<_> = args.iter().enumerate().map(|(i, arg)| argument_name(i, &arg.pat)).collect();
+        let arg_types = args.iter().map(|arg| &arg.ty);
+        quote! {
             /// Starts the task on this thread's runtime.
             ///
             /// # Errors
             /// With the arguments, when all blocks are in use or this thread is not inside a runtime.
+            #[allow(dead_code)]
             #vis fn spawn(
-                #(#names: #types),*
+                #(#names: #arg_types),*
             ) -> ::core::result::Result<
                 #krate::task::JoinHandle<#output>,
-                #krate::task::SpawnError<#tuple>,
+                #krate::task::SpawnError<#types>,
             > {
                 Self::__unboxed_pool().spawn((#(#names,)*))
             }
@@ -235,22 +238,43 @@ fn generate(
             ///
             /// # Errors
             /// When all blocks are in use.
+            #[allow(dead_code)]
             #vis fn try_reserve() -> ::core::result::Result<
-                #krate::task::Reservation<#tuple, #output>,
+                #krate::task::Reservation<#types, #output>,
                 #krate::task::ReserveError,
             > {
                 Self::__unboxed_pool().try_reserve()
             }
 
             /// Waits for a block.
-            #vis fn reserve() -> #krate::task::Reserve<#tuple, #output> {
+            #[allow(dead_code)]
+            #vis fn reserve() -> #krate::task::Reserve<#types, #output> {
                 Self::__unboxed_pool().reserve()
             }
 
             /// What the pool uses.
+            #[allow(dead_code)]
             #vis fn memory() -> #krate::task::PoolMemory {
                 Self::__unboxed_pool().memory()
             }
         }
-    })
+    }
+}
+
+/// A constant for one of the numbers, so that each is evaluated once, and a wrong type is an error at its value.
+fn number(name: &str, value: Option<&Expr>, default: usize) -> TokenStream {
+    let name = Ident::new(name, Span::call_site());
+    match value {
+        Some(value) => quote!(const #name: usize = #value;),
+        None => quote!(const #name: usize = #default;),
+    }
+}
+
+/// What `spawn` calls an argument: as the function does, where that is a name.
+fn argument_name(index: usize, pattern: &Pat) -> Ident {
+    match pattern {
+        Pat::Ident(ident) => ident.ident.clone(),
+        // Hygienic, so that it is not the name of another argument.
+        _ => Ident::new(&format!("argument_{index}"), Span::mixed_site()),
+    }
 }

@@ -1,0 +1,4 @@
+#[unboxed::task(crate = "unboxed")]
+async fn quoted() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[unboxed::task]
+async extern "C" fn from_c() {}
+
+fn main() {}

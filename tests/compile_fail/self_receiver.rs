@@ -1,0 +1,8 @@
+struct Server;
+
+impl Server {
+    #[unboxed::task]
+    async fn serve(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[unboxed::task(ops = 65)]
+async fn greedy() {}
+
+fn main() {}

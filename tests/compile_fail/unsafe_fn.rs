@@ -1,0 +1,4 @@
+#[unboxed::task]
+async unsafe fn trusts_its_caller() {}
+
+fn main() {}
