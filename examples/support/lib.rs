@@ -53,7 +53,8 @@ impl Args {
         }
     }
 
-    fn fail(&self, message: &str) -> ! {
+    /// Ends the process with a message and the usage.
+    pub fn fail(&self, message: &str) -> ! {
         eprintln!("{message}\n\n{}", self.usage);
         exit(2)
     }

@@ -1,0 +1,68 @@
+//! What the tasks of one thread share: the database, and the time.
+
+use crate::options::Options;
+use std::cell::RefCell;
+use std::time::Instant;
+use unboxed_kv::{Db, Session};
+
+/// The database, for tasks of this thread.
+#[derive(Debug)]
+pub struct Service {
+    pub db: RefCell<Db<'static>>,
+    began: Instant,
+}
+
+impl Service {
+    /// All memory that the service will ever have, for as long as the process lives.
+    pub fn leak(options: &Options, port: u16) -> &'static Self {
+        let memory = Box::leak(vec![0; options.bytes].into_boxed_slice());
+        let mut db = Db::new(memory, options.connections);
+        db.port = port;
+        db.idle_seconds = options.timeout;
+        Box::leak(Box::new(Self { db: RefCell::new(db), began: Instant::now() }))
+    }
+
+    /// Milliseconds since the start.
+    pub fn now_ms(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+}
+
+/// An open connection's session. Dropped at any moment, aborted tasks included, it gives its cells back.
+#[derive(Debug)]
+pub struct Open {
+    service: &'static Service,
+    session: Option<Session>,
+}
+
+impl Open {
+    /// One more connection; none when there are as many as may be.
+    pub fn new(service: &'static Service, input: usize) -> Option<Self> {
+        let mut db = service.db.borrow_mut();
+        if db.clients >= db.max_clients {
+            db.stats.rejected += 1;
+            return None;
+        }
+        db.clients += 1;
+        db.stats.connections += 1;
+        let session = Session::new(db.stats.connections, input);
+        Some(Self { service, session: Some(session) })
+    }
+
+    /// See [`Session::advance`].
+    pub fn advance(&mut self, input: &[u8], out: &mut [u8]) -> unboxed_kv::Advance {
+        let now = self.service.now_ms();
+        let session = self.session.as_mut().expect("open until it is dropped");
+        session.advance(&mut self.service.db.borrow_mut(), now, input, out)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Only a panic within the engine can hold the database here; its cells are then lost, not misused.
+        if let (Ok(mut db), Some(session)) = (self.service.db.try_borrow_mut(), self.session.take()) {
+            session.end(&mut db);
+            db.clients -= 1;
+        }
+    }
+}
