@@ -15,6 +15,10 @@
 mod park;
 #[cfg(all(test, loom))]
 mod park_loom;
+#[cfg(all(test, loom))]
+mod park_model_loom;
+#[cfg(all(test, loom))]
+mod park_rounds_loom;
 pub use park::Parker;
 
 #[cfg(not(loom))]

@@ -4,7 +4,18 @@
 //! looks at SLEEPING. With both fences sequentially consistent at least one sees the other.
 //!
 //! PARK-1: store, fence, look on both sides; PARK-2: the poster that takes the flag, and only that one,
-//! rings.
+//! rings; PARK-3: the flag alternates: only the sleeper sets it, once it was taken, and it is taken by one
+//! read-modify-write, a poster's or the sleeper's own.
+//!
+//! So a poster that finds the flag down after a sleeper's fence finds it taken in this sleep, by one that
+//! will ring. That ring cannot be heard before the announcement that it belongs to, but it may come late,
+//! in a later sleep or a turn without one: a bell wakes and means nothing else, and whoever swallows bells
+//! does so before the announcement or leaves the sleep. No order but the fences' is needed, as the inbox
+//! publishes its nodes itself.
+//!
+//! The sleeper could take its flag by a plain store, since nothing comes between a read-modify-write and
+//! what it read. Loom does not know that about stores on another thread, and then reports lost wakes and
+//! second rings that cannot be; PARK-3 costs nothing when a bell woke the sleeper, and can be checked.
 
 use crate::sync::{AtomicBool, Ordering, const_unless_loom, fence};
 
@@ -33,14 +44,20 @@ impl Parker {
 
     /// The worker is awake.
     pub fn awake(&self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.take();
     }
 
     /// A poster has pushed; true when it must ring the doorbell.
     #[must_use]
     pub fn must_ring(&self) -> bool {
         fence(Ordering::SeqCst);
-        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::AcqRel)
+        self.take()
+    }
+
+    /// Takes the flag; true for one caller an announcement (PARK-3).
+    fn take(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+            && self.0.compare_exchange(true, false, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 

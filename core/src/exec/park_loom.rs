@@ -1,4 +1,5 @@
-//! Models of parking: no sleep with a node in the inbox and no doorbell, and one doorbell a sleep.
+//! Models of one sleep: no sleep with a node in the inbox and no doorbell, and one doorbell a sleep.
+//! Several sleeps are in `park_rounds_loom`.
 
 use super::park::Parker;
 use crate::queue::{Inbox, Linked};
@@ -148,36 +149,5 @@ fn two_posters_ring_once_for_one_sleep() {
         let rung = worker.bell.load(Ordering::Acquire);
         assert!(rung <= 1, "two doorbells for one sleep");
         assert!(!asleep || rung == 1, "asleep with a node in the inbox");
-    });
-}
-
-/// The worker is woken by the first post and goes back to sleep beside the second; a bell of the first
-/// sleep may be heard in the second one.
-#[test]
-fn a_second_sleep_is_as_safe_as_the_first() {
-    explore(|| {
-        let worker = Worker::new();
-        let posters = [0, 1].map(|node| {
-            let worker = worker.clone();
-            thread::spawn(move || worker.post(node))
-        });
-        let mut taken = 0;
-        for _ in 0..2 {
-            if worker.prepare() {
-                if worker.bell.swap(0, Ordering::AcqRel) == 0 {
-                    // Still asleep: the posts that are to come must ring.
-                    break;
-                }
-                worker.parker.awake();
-            }
-            taken += worker.inbox.take_all().count();
-        }
-        for poster in posters {
-            poster.join().unwrap();
-        }
-        let rung = worker.bell.load(Ordering::Acquire);
-        taken += worker.inbox.take_all().count();
-        assert_eq!(taken, 2);
-        let _ = rung;
     });
 }
