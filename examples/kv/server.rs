@@ -55,7 +55,7 @@ fn admit(stream: TcpStream, service: &'static Service) {
 }
 
 /// Tells one client too many.
-#[unboxed::task(pool = 8, ops = 2, bytes = 512)]
+#[unboxed::task(pool = 64, ops = 2, bytes = 512)]
 pub async fn refuse(mut stream: TcpStream, mut bytes: Bytes<'_>) {
     bytes[..REFUSAL.len()].copy_from_slice(REFUSAL);
     if stream.write_all(&mut bytes).first(REFUSAL.len()).await.is_ok() {
