@@ -76,8 +76,8 @@ pub enum Descriptor {
         /// So many bytes.
         len: u32,
     },
-    /// Writes several pieces in order.
-    WriteVectored {
+    /// Sends several pieces in order to a socket. Never raises SIGPIPE.
+    SendVectored {
         /// To where.
         file: RawFile,
         /// The pieces; the first `count` are used.

@@ -5,11 +5,13 @@
 //! owner. FILE-2: the entry owns `slot`, for one armed read or accept that outlives futures and tasks;
 //! one reader or listener at a time claims it.
 //! FILE-3: `lanes` remember a dropped read or write until the next one of its kind has waited for it.
+//! FILE-5: a connection that came while nobody took it waits in its listener's late list, as an entry of its
+//! own; `next` links it there, under the list's lock, as it links free entries under the table's.
 //! FILE-4: an entry returns to the table once closed; `fd` is written while it has no handle.
 
 use super::table::TableControl;
 use crate::event_loop::RawFile;
-use crate::op::{Error, ResultQueue, Slot, WakerCell};
+use crate::op::{Error, Slot, WakerCell};
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use core::cell::Cell;
 use core::sync::atomic::AtomicI32;
@@ -23,8 +25,8 @@ pub struct FileEntry {
     ops: AtomicU32,
     pub(crate) table: Cell<Option<&'static TableControl>>,
     pub(crate) next: Cell<Option<&'static FileEntry>>,
-    /// Descriptors that came for accepts that were gone.
-    pub(crate) late: ResultQueue,
+    /// Connections that nobody has taken yet (FILE-5).
+    pub(crate) late: LateList,
     pub(crate) lanes: [Lane; 2],
     /// For one armed read or accept.
     pub(crate) slot: Slot,
@@ -32,7 +34,7 @@ pub struct FileEntry {
     claimed: AtomicBool,
 }
 
-// SAFETY: `table` is written once; `next` belongs to the table's lock.
+// SAFETY: `table` is written once; `next` belongs to the table's lock, or a late list's (FILE-5).
 unsafe impl Sync for FileEntry {}
 
 /// Which direction an operation works in.
@@ -126,7 +128,7 @@ impl FileEntry {
             ops: AtomicU32::new(0),
             table: Cell::new(None),
             next: Cell::new(None),
-            late: ResultQueue::new(),
+            late: LateList::new(),
             lanes: [Lane::new(), Lane::new()],
             slot: Slot::new(),
             claimed: AtomicBool::new(false),
@@ -169,8 +171,9 @@ impl FileEntry {
     #[cold]
     fn close_now(&'static self) {
         let Some(table) = self.table.get() else { return };
-        while let Some(fd) = self.late.pop() {
-            table.close(fd);
+        // None of these listens, so none has late connections of its own.
+        while let Some(connection) = self.late.pop() {
+            drop(connection);
         }
         table.close(self.raw());
         table.give_back(self);
@@ -190,11 +193,64 @@ impl FileEntry {
         self.claimed.store(false, Ordering::Release);
     }
 
-    /// Closes a descriptor that no entry is to have.
-    pub(crate) fn close_other(&self, fd: RawFile) {
-        if let Some(table) = self.table.get() {
-            table.close(fd);
+    /// Keeps a connection for the next accept, in an entry of its own; false when the table is full, and the
+    /// connection is closed and counted.
+    ///
+    /// # Safety
+    /// R4: an accept of this listener brought `fd`, to nobody else.
+    pub(crate) unsafe fn keep_late(&self, fd: RawFile) -> bool {
+        let Some(table) = self.table.get() else { return false };
+        match table.reserve() {
+            // SAFETY: passed on.
+            Ok(reservation) => self.late.push(unsafe { reservation.open(fd) }),
+            Err(_) => {
+                table.refuse(fd);
+                return false;
+            }
         }
+        true
+    }
+}
+
+/// Connections in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct LateList(SpinMutex<Ends>);
+
+#[derive(Debug)]
+struct Ends {
+    first: Option<&'static FileEntry>,
+    last: Option<&'static FileEntry>,
+}
+
+impl LateList {
+    const fn new() -> Self {
+        Self(SpinMutex::new(Ends { first: None, last: None }))
+    }
+
+    fn push(&self, connection: FileHandle) {
+        // The list owns the handle's count.
+        let entry = connection.entry;
+        core::mem::forget(connection);
+        let mut ends = self.0.lock();
+        entry.next.set(None);
+        match ends.last.replace(entry) {
+            Some(last) => last.next.set(Some(entry)),
+            None => ends.first = Some(entry),
+        }
+    }
+
+    pub fn pop(&self) -> Option<FileHandle> {
+        let mut ends = self.0.lock();
+        let entry = ends.first?;
+        ends.first = entry.next.take();
+        if ends.first.is_none() {
+            ends.last = None;
+        }
+        Some(FileHandle { entry })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().first.is_none()
     }
 }
 

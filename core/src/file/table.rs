@@ -26,6 +26,7 @@ struct Inner {
     fresh: u32,
     used: u32,
     used_max: u32,
+    refused: u32,
 }
 
 // SAFETY: it points to the static entries behind it.
@@ -49,6 +50,8 @@ pub struct FileTableMemory {
     pub used: u32,
     /// The most that were in use at once.
     pub used_max: u32,
+    /// Connections that a stream of connections closed at once, because the table was full.
+    pub refused: u32,
 }
 
 static TABLES: AtomicPtr<TableControl> = AtomicPtr::new(ptr::null_mut());
@@ -56,7 +59,8 @@ static TABLES: AtomicPtr<TableControl> = AtomicPtr::new(ptr::null_mut());
 impl<const N: usize> FileTable<N> {
     /// An empty table. `close` closes a descriptor where no loop is at hand.
     pub const fn new(close: fn(RawFile)) -> Self {
-        let inner = Inner { entries: ptr::null(), count: 0, free: None, fresh: 0, used: 0, used_max: 0 };
+        let inner =
+            Inner { entries: ptr::null(), count: 0, free: None, fresh: 0, used: 0, used_max: 0, refused: 0 };
         Self {
             control: TableControl {
                 inner: SpinMutex::new(inner),
@@ -130,6 +134,12 @@ impl TableControl {
         }
     }
 
+    /// Closes a connection that found no entry. Directly, as the loop may be reaping.
+    pub(crate) fn refuse(&self, fd: RawFile) {
+        self.inner.lock().refused += 1;
+        (self.close)(fd);
+    }
+
     pub(crate) fn give_back(&self, entry: &'static FileEntry) {
         let mut inner = self.inner.lock();
         entry.next.set(inner.free);
@@ -145,6 +155,7 @@ impl TableControl {
             entry_bytes: size_of::<FileEntry>(),
             used: inner.used,
             used_max: inner.used_max,
+            refused: inner.refused,
         }
     }
 }

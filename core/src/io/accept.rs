@@ -13,14 +13,15 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
+use super::incoming::Incoming;
+
 static KEEP_ACCEPT: KeepVtable = KeepVtable { discard, more };
 
-/// A descriptor that nobody waits for goes to the listener's late queue, which its close empties.
-fn discard(_: RawBuf, result: i32, file: Option<&'static FileEntry>) {
-    if let (Some(file), 0..) = (file, result)
-        && !file.late.push(result)
-    {
-        file.close_other(result);
+/// A connection that nobody waits for goes to the listener's late list, which its close empties.
+pub(super) fn discard(_: RawBuf, result: i32, file: Option<&'static FileEntry>) {
+    if let (Some(file), 0..) = (file, result) {
+        // SAFETY: R4: the accept brought it, and its holder is gone.
+        unsafe { file.keep_late(result) };
     }
 }
 
@@ -49,6 +50,11 @@ impl Listener {
     pub fn accept(&mut self, table: &'static TableControl) -> Accept<'_> {
         let listener = &mut self.file;
         Accept { listener, table, reservation: None, handle: OpHandle::new() }
+    }
+
+    /// A stream of connections, with entries of the listener's own table for them.
+    pub fn incoming(&mut self) -> Incoming<'_> {
+        Incoming::new(&mut self.file)
     }
 }
 
@@ -107,16 +113,13 @@ impl Future for Accept<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let reservation = match this.reservation.take() {
-            Some(reservation) => reservation,
-            None => this.table.reserve()?,
-        };
-        if let Some(fd) = this.listener.entry().late.pop() {
-            // SAFETY: R4: an accept brought it, and nobody has taken it.
-            return Poll::Ready(Ok(unsafe { reservation.open(fd) }));
-        }
-        this.reservation = Some(reservation);
         loop {
+            if let Some(connection) = this.listener.entry().late.pop() {
+                return Poll::Ready(Ok(connection));
+            }
+            if this.reservation.is_none() {
+                this.reservation = Some(this.table.reserve()?);
+            }
             if this.handle.slot().is_none() {
                 this.begin(cx)?;
                 if this.handle.slot().is_none() {
@@ -125,7 +128,7 @@ impl Future for Accept<'_> {
             }
             // An armed accept may be ready already, and always gets this context's waker.
             let outcome = ready!(this.handle.poll_end(cx))?;
-            if !outcome.again {
+            if !outcome.again && !this.handle.ended_by_another(outcome.result) {
                 let fd = Error::check(outcome.result)?;
                 let reservation = this.reservation.take().expect("unboxed: accepted twice");
                 // SAFETY: R4: the accept brought it, to this future alone.

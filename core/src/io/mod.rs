@@ -5,13 +5,17 @@
 //! remembered by its file's lane until the next operation of that direction has waited for it (R5).
 
 mod accept;
+mod incoming;
 mod lend;
 mod plain;
 mod reader;
 mod transfer;
+mod vectored;
 
 pub use accept::{Accept, Listener};
+pub use incoming::Incoming;
 pub use lend::{IntoLend, Lend, Moved};
 pub use plain::{FileOp, file_op};
 pub use reader::{Fill, Reader};
 pub use transfer::{Transfer, TransferKind, WriteAll, transfer, write_all};
+pub use vectored::{Piece, SendVectored, send_vectored};

@@ -262,6 +262,27 @@ impl OpHandle {
         self.phase = Phase::Idle;
     }
 
+    /// Asks that the operation end, and leaves it armed until then, for whoever adopts it.
+    pub(crate) fn leave_cancelled(&mut self) {
+        if let Some(armed) = self.slot()
+            && armed.in_flight()
+        {
+            let SlotRef { slot, generation } = armed;
+            if core::ptr::eq(current::worker(), slot.worker.get()) {
+                // SAFETY: WORKER-1. If the loop has no room for a cancel the operation stays armed.
+                unsafe { &*slot.worker.get() }.want_cancel(slot);
+            } else {
+                slot.ask(generation, REQ_CANCEL);
+            }
+        }
+        self.phase = Phase::Idle;
+    }
+
+    /// Whether a result is that of a cancel which this handle has not asked for: an earlier one's.
+    pub(crate) fn ended_by_another(&self, result: i32) -> bool {
+        !self.cancelled && Error::check(result) == Err(Error::Cancelled)
+    }
+
     /// Takes over the operation that lies in `slot`, if there is one.
     pub(crate) fn adopt(&mut self, slot: &'static Slot) -> Adopted {
         let (state, generation) = slot.observe();
@@ -270,6 +291,7 @@ impl OpHandle {
             TAKING => Adopted::Busy,
             _ => {
                 self.phase = Phase::Begun(SlotRef { slot, generation });
+                self.cancelled = false;
                 Adopted::Yes
             }
         }

@@ -95,12 +95,39 @@ impl TcpListener {
         AcceptStream { accept: self.listener.accept(self.table) }
     }
 
+    /// A stream of connections by one submission: for servers that take whatever comes. Where a limit is to
+    /// be backpressure, take a block first and then [`accept`](Self::accept).
+    pub fn incoming(&mut self) -> Incoming<'_> {
+        Incoming { connections: self.listener.incoming() }
+    }
+
     /// The address that it listens on.
     ///
     /// # Errors
     /// The system's.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         socket::local(self.listener.file().raw())
+    }
+}
+
+/// See [`TcpListener::incoming`].
+///
+/// # Cancel safety
+/// Futures of [`next`](Self::next) may be dropped at any time. Dropping the stream loses no connection that
+/// had come: it is the next accept's.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    connections: unboxed_core::io::Incoming<'a>,
+}
+
+impl Incoming<'_> {
+    /// The next connection.
+    ///
+    /// # Errors
+    /// [`Error::TableFull`], after which it may be called again: connections that came meanwhile were closed,
+    /// and counted in the table's `memory().refused`. The system's.
+    pub async fn next(&mut self) -> Result<TcpStream, Error> {
+        self.connections.next().await.map(TcpStream::from_file)
     }
 }
 

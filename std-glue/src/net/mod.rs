@@ -9,5 +9,5 @@ mod listener;
 mod socket;
 mod stream;
 
-pub use listener::{ListenerOptions, TcpListener};
+pub use listener::{Incoming, ListenerOptions, TcpListener};
 pub use stream::{ReadHalf, TcpStream, WriteHalf};

@@ -7,7 +7,8 @@ use unboxed_core::buf::Lease;
 use unboxed_core::event_loop::Descriptor;
 use unboxed_core::file::FileHandle;
 use unboxed_core::io::{
-    FileOp, IntoLend, Reader, Transfer, TransferKind, WriteAll, file_op, transfer, write_all,
+    FileOp, IntoLend, Piece, Reader, SendVectored, Transfer, TransferKind, WriteAll, file_op, send_vectored,
+    transfer, write_all,
 };
 use unboxed_core::op::Error;
 
@@ -53,6 +54,29 @@ impl TcpStream {
     /// Writes everything that the buffer holds, or the range that is given with `first` or `range`.
     pub fn write_all<B: IntoLend>(&mut self, buffer: B) -> WriteAll<'_, B::Lend> {
         write_all(&self.file, TransferKind::Send, buffer)
+    }
+
+    /// Writes pieces of the task's bytes in order, with one operation; may take fewer bytes than there are.
+    ///
+    /// ```
+    /// # use unboxed::{Bytes, Error, net::TcpStream};
+    /// async fn frame(stream: &mut TcpStream, header: &mut Bytes<'_>, body: &mut Bytes<'_>) -> Result<usize, Error> {
+    ///     stream.write_all_vectored([header.piece(0..4), body.piece(0..100)]).await
+    /// }
+    /// ```
+    pub fn write_vectored<'a, 'b, 't, const N: usize>(
+        &'a mut self,
+        pieces: [Piece<'b, 't>; N],
+    ) -> SendVectored<'a, 'b, 't, N> {
+        send_vectored(&self.file, pieces, false)
+    }
+
+    /// As [`write_vectored`](Self::write_vectored), until all is written.
+    pub fn write_all_vectored<'a, 'b, 't, const N: usize>(
+        &'a mut self,
+        pieces: [Piece<'b, 't>; N],
+    ) -> SendVectored<'a, 'b, 't, N> {
+        send_vectored(&self.file, pieces, true)
     }
 
     /// Writes without copying; ends when the kernel has let go of the buffer.
@@ -151,6 +175,22 @@ impl WriteHalf {
     /// As [`TcpStream::write_all`].
     pub fn write_all<B: IntoLend>(&mut self, buffer: B) -> WriteAll<'_, B::Lend> {
         write_all(&self.file, TransferKind::Send, buffer)
+    }
+
+    /// As [`TcpStream::write_vectored`].
+    pub fn write_vectored<'a, 'b, 't, const N: usize>(
+        &'a mut self,
+        pieces: [Piece<'b, 't>; N],
+    ) -> SendVectored<'a, 'b, 't, N> {
+        send_vectored(&self.file, pieces, false)
+    }
+
+    /// As [`TcpStream::write_all_vectored`].
+    pub fn write_all_vectored<'a, 'b, 't, const N: usize>(
+        &'a mut self,
+        pieces: [Piece<'b, 't>; N],
+    ) -> SendVectored<'a, 'b, 't, N> {
+        send_vectored(&self.file, pieces, true)
     }
 
     /// As [`TcpStream::shutdown`].

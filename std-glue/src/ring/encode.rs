@@ -69,10 +69,11 @@ pub(super) unsafe fn encode(op: &Descriptor, place: Place<'_>, params: &ParamBlo
             Descriptor::Poll { file, events, multishot } => {
                 place.put(opcode::PollAdd::new(Fd(file), events).multi(multishot).build())
             }
-            Descriptor::WriteVectored { file, ref ranges, count } => {
+            Descriptor::SendVectored { file, ref ranges, count } => {
                 let used = &ranges[..usize::from(count).min(ranges.len())];
-                let (pieces, count) = params.put_pieces(place.number, used);
-                place.put(opcode::Writev::new(Fd(file), pieces, count).offset(u64::MAX).build())
+                let message = params.put_message(place.number, used);
+                let flags = libc::MSG_NOSIGNAL as u32;
+                place.put(opcode::SendMsg::new(Fd(file), message).flags(flags).build())
             }
             Descriptor::Connect { file, ref address } => {
                 let (address, length) = params.put_address(place.number, address);

@@ -1,7 +1,7 @@
-//! Parameter blocks: what the kernel reads only while it takes an entry, an address or a list of pieces.
+//! Parameter blocks: what the kernel reads only while it takes an entry, an address or a message.
 //!
 //! There is one block for each place in the submission queue (RING-3), in pages from the system. A ring that
-//! never connects and never writes several pieces never touches them.
+//! never connects and never sends several pieces never touches them.
 
 use core::net::SocketAddr;
 use core::ptr::NonNull;
@@ -10,11 +10,19 @@ use unboxed_core::event_loop::{IO_RANGES_MAX, IoRange};
 
 use super::ladder::SetupError;
 
+/// A message with its pieces behind it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Message {
+    header: libc::msghdr,
+    pieces: [libc::iovec; IO_RANGES_MAX],
+}
+
 /// One block.
 #[derive(Clone, Copy)]
 #[repr(C)]
 union Params {
-    pieces: [libc::iovec; IO_RANGES_MAX],
+    message: Message,
     v4: libc::sockaddr_in,
     v6: libc::sockaddr_in6,
 }
@@ -85,19 +93,25 @@ impl ParamBlocks {
         (block.cast_const().cast(), length as libc::socklen_t)
     }
 
-    /// Writes a list of pieces in the system's form.
+    /// Writes a message of several pieces, to the peer of a connected socket, in the system's form.
     ///
     /// # Safety
     /// `place` is free (RING-3).
     #[inline(never)]
-    pub(super) unsafe fn put_pieces(&self, place: u32, ranges: &[IoRange]) -> (*const libc::iovec, u32) {
-        let first = self.at(place).cast::<libc::iovec>();
-        for (index, range) in ranges.iter().take(IO_RANGES_MAX).enumerate() {
-            let piece = libc::iovec { iov_base: range.data.cast(), iov_len: range.len };
-            // SAFETY: RING-3, by this function's contract; a block has room for `IO_RANGES_MAX` pieces.
-            unsafe { first.add(index).write(piece) };
+    pub(super) unsafe fn put_message(&self, place: u32, ranges: &[IoRange]) -> *const libc::msghdr {
+        let block = self.at(place);
+        // SAFETY: RING-3, by this function's contract: nobody else has the block, and zeros are a message.
+        let message = unsafe {
+            (&raw mut (*block).message).write(core::mem::zeroed());
+            &mut (*block).message
+        };
+        let count = ranges.len().min(IO_RANGES_MAX);
+        for (piece, range) in message.pieces.iter_mut().zip(ranges) {
+            *piece = libc::iovec { iov_base: range.data.cast(), iov_len: range.len };
         }
-        (first.cast_const(), ranges.len().min(IO_RANGES_MAX) as u32)
+        message.header.msg_iov = message.pieces.as_mut_ptr();
+        message.header.msg_iovlen = count as _;
+        &raw const message.header
     }
 }
 

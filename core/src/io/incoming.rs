@@ -1,0 +1,120 @@
+//! A stream of connections: one accept in the system that goes on until it is ended.
+//!
+//! ACCEPT-3: it is armed in the listener's own slot (ACCEPT-1), and each connection becomes an entry of the
+//! listener's late list at once, in the reaping, so that none is held by a future or by a queue that can
+//! overflow before the table does. With the table full a connection is closed and counted, and the accept
+//! ends; it is armed again when there is room.
+
+use super::accept::discard;
+use crate::event_loop::Descriptor;
+use crate::file::{FileEntry, FileHandle};
+use crate::op::{Adopted, Error, KeepVtable, OpHandle, Parts, RawBuf, SlotKind, place};
+use core::future::poll_fn;
+use core::task::{Context, Poll};
+
+static KEEP_INCOMING: KeepVtable = KeepVtable { discard, more };
+
+fn more(_: RawBuf, result: i32, file: Option<&'static FileEntry>) -> bool {
+    match (file, result) {
+        // SAFETY: R4: the accept brought it, to this listener.
+        (Some(file), 0..) => unsafe { file.keep_late(result) },
+        _ => true,
+    }
+}
+
+/// Connections of a listener, one after another, by a single submission.
+///
+/// # Cancel safety
+/// Futures of [`next`](Self::next) may be dropped at any time. Dropping the stream ends the accept; what had
+/// come by then, or comes before it has ended, is the next accept's.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    listener: &'a mut FileHandle,
+    handle: OpHandle,
+}
+
+impl<'a> Incoming<'a> {
+    pub(super) fn new(listener: &'a mut FileHandle) -> Self {
+        Self { listener, handle: OpHandle::new() }
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// [`Error::TableFull`], after which it may be called again: connections that came meanwhile were
+    /// closed. The system's.
+    pub async fn next(&mut self) -> Result<FileHandle, Error> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The poll of [`next`](Self::next).
+    ///
+    /// # Errors
+    /// As `next`.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<FileHandle, Error>> {
+        let entry = self.listener.entry();
+        loop {
+            if let Some(connection) = entry.late.pop() {
+                return Poll::Ready(Ok(connection));
+            }
+            if self.handle.slot().is_none() {
+                self.begin(cx)?;
+                if self.handle.slot().is_none() {
+                    return Poll::Pending;
+                }
+            }
+            let Poll::Ready(end) = self.handle.poll_end(cx) else {
+                // One may have come while the waker was left.
+                return if entry.late.is_empty() { Poll::Pending } else { continue };
+            };
+            let outcome = end?;
+            if outcome.again {
+                continue;
+            }
+            match Error::check(outcome.result) {
+                // SAFETY: R4: the accept's last connection, for this holder alone.
+                Ok(fd) if unsafe { entry.keep_late(fd as i32) } => {}
+                Ok(_) => return Poll::Ready(Err(self.table_full())),
+                // It ended for want of entries, or by an earlier stream's drop; `begin` tells which.
+                Err(Error::Cancelled) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn begin(&mut self, cx: &Context<'_>) -> Result<(), Error> {
+        let entry = self.listener.entry();
+        match self.handle.adopt(&entry.slot) {
+            Adopted::Yes => return Ok(()),
+            Adopted::Busy => {
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
+            Adopted::Free => {}
+        }
+        let (worker, _) = place()?;
+        if let Some(table) = entry.table.get() {
+            drop(table.reserve()?);
+        }
+        let file = Some(entry);
+        let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_INCOMING, file, kind: SlotKind::Multi };
+        let op = Descriptor::Accept { file: entry.raw(), multishot: true };
+        let waker = cx.waker().clone();
+        // SAFETY: ACCEPT-1: the slot is free and ours; R4: the entry counts the operation.
+        unsafe {
+            self.handle.begin_in(worker, core::ptr::null(), &entry.slot, waker, &op, Some(parts));
+        }
+        Ok(())
+    }
+
+    fn table_full(&self) -> Error {
+        let entries = self.listener.entry().table.get().map_or(0, |table| table.memory().entries);
+        Error::TableFull { entries }
+    }
+}
+
+impl Drop for Incoming<'_> {
+    fn drop(&mut self) {
+        self.handle.leave_cancelled();
+    }
+}
