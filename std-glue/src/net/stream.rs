@@ -60,7 +60,11 @@ impl TcpStream {
     ///
     /// ```
     /// # use unboxed::{Bytes, Error, net::TcpStream};
-    /// async fn frame(stream: &mut TcpStream, header: &mut Bytes<'_>, body: &mut Bytes<'_>) -> Result<usize, Error> {
+    /// async fn frame<'t>(
+    ///     stream: &mut TcpStream,
+    ///     header: &mut Bytes<'t>,
+    ///     body: &mut Bytes<'t>,
+    /// ) -> Result<usize, Error> {
     ///     stream.write_all_vectored([header.piece(0..4), body.piece(0..100)]).await
     /// }
     /// ```
