@@ -6,8 +6,7 @@
 
 use super::OpToken;
 use crate::exec::Worker;
-use crate::op::{IN_FLIGHT, Slot, SlotKind};
-use crate::sync::Ordering;
+use crate::op::{Slot, SlotKind};
 
 /// Which completion of its operation this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +42,9 @@ impl Reaper<'_> {
     #[inline]
     pub fn complete(&mut self, token: OpToken, result: i32, kind: Completion) {
         self.reaped += 1;
-        let Some(slot) = Slot::of_token(token) else {
+        let Some(slot) = Slot::in_flight_of(token) else {
             return self.worker.stats.stale_completions.set(self.worker.stats.stale_completions.get() + 1);
         };
-        if slot.state.load(Ordering::Relaxed) & 7 != IN_FLIGHT {
-            return self.worker.stats.stale_completions.set(self.worker.stats.stale_completions.get() + 1);
-        }
         match kind {
             Completion::More => self.more(slot, result),
             Completion::Last => {

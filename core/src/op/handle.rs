@@ -184,36 +184,44 @@ impl OpHandle {
         let Phase::Begun(SlotRef { slot, generation }) = self.phase else {
             return Poll::Ready(Err(Error::NoTask));
         };
-        let (state, now) = slot.observe();
-        if !same_generation(now, generation) {
+        // The common case by one comparison: ready, of this activation, on its own task, nothing kept.
+        if slot.is_ready(generation)
+            && slot.kind.get() == SlotKind::Plain
+            && let Some(task) = own_task(slot)
+        {
             self.phase = Phase::Idle;
-            return Poll::Ready(Err(Error::TaskEnded));
+            let again = slot.flags.get() & FLAG_RETRY != 0 && !self.cancelled;
+            let outcome = Outcome { result: slot.result.get(), raw: RawBuf::NONE, again };
+            free_own(task, slot);
+            return Poll::Ready(Ok(outcome));
         }
-        match state {
-            READY => match take_result(slot, generation) {
-                Some(mut outcome) => {
-                    self.phase = Phase::Idle;
-                    outcome.again &= !self.cancelled;
-                    Poll::Ready(Ok(outcome))
-                }
-                None => {
-                    self.phase = Phase::Idle;
-                    Poll::Ready(Err(Error::TaskEnded))
-                }
-            },
-            IN_FLIGHT => {
-                self.wait_again(slot, generation, cx);
-                Poll::Pending
-            }
-            DETACHED => {
-                self.phase = Phase::Idle;
-                Poll::Ready(Err(Error::Closed))
-            }
-            _ => {
-                self.phase = Phase::Idle;
-                Poll::Ready(Err(Error::TaskEnded))
-            }
+        self.poll_end_otherwise(slot, generation, cx)
+    }
+
+    fn poll_end_otherwise(
+        &mut self,
+        slot: &'static Slot,
+        generation: u32,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Outcome, Error>> {
+        let (state, now) = slot.observe();
+        if state == IN_FLIGHT && same_generation(now, generation) {
+            self.wait_again(slot, generation, cx);
+            return Poll::Pending;
         }
+        self.phase = Phase::Idle;
+        let ended = match state {
+            READY if same_generation(now, generation) => take_result(slot, generation),
+            DETACHED if same_generation(now, generation) => return Poll::Ready(Err(Error::Closed)),
+            _ => None,
+        };
+        Poll::Ready(match ended {
+            Some(mut outcome) => {
+                outcome.again &= !self.cancelled;
+                Ok(outcome)
+            }
+            None => Err(Error::TaskEnded),
+        })
     }
 
     /// The slot must wake this context; and a cancel that found no room is asked for again.
@@ -355,13 +363,18 @@ fn take_slot_slow(
         .ok_or(Error::SlotsExhausted { task: task.name(), slots: slots.len() as u32 })
 }
 
+/// The slot's task, when it is the one that runs here (HANDLE-2).
+#[inline]
+fn own_task(slot: &Slot) -> Option<TaskRef> {
+    let task = current::get()?.task()?;
+    core::ptr::eq(task.0, slot.owner.get()).then_some(task)
+}
+
 /// Takes the result out and frees the slot; none when the owner's ending came first.
 #[inline]
 fn take_result(slot: &'static Slot, generation: u32) -> Option<Outcome> {
-    let owner = slot.owner.get();
-    let worker = current::get();
-    let own = worker.is_some_and(|w| w.task.get() == owner) && !owner.is_null();
-    if !own && !slot.claim(generation) {
+    let own = own_task(slot);
+    if own.is_none() && !slot.claim(generation) {
         return None;
     }
     let (raw, file) = match slot.kind.get() {
@@ -374,10 +387,9 @@ fn take_result(slot: &'static Slot, generation: u32) -> Option<Outcome> {
     };
     let again = slot.flags.get() & FLAG_RETRY != 0;
     let outcome = Outcome { result: slot.result.get(), raw, again };
-    if own {
-        free_own(TaskRef(owner), slot);
-    } else {
-        give_back(slot, generation);
+    match own {
+        Some(task) => free_own(task, slot),
+        None => give_back(slot, generation),
     }
     if let Some(file) = file {
         file.release();

@@ -185,6 +185,12 @@ impl Slot {
         (word & STATE_MASK, word >> STATE_BITS)
     }
 
+    /// Whether its result lies there, for this generation.
+    #[inline]
+    pub(crate) fn is_ready(&self, generation: u32) -> bool {
+        self.state.load(Ordering::Acquire) == pack(READY, generation)
+    }
+
     #[inline]
     pub(crate) fn is_free(&self) -> bool {
         self.observe().0 == FREE
@@ -236,15 +242,15 @@ impl Slot {
     /// The loop's last access in the life of an operation that somebody waits for.
     #[inline]
     pub(crate) fn set_ready(&self) {
-        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
-        self.state.store(pack(READY, generation), Ordering::Release);
+        let word = self.state.load(Ordering::Relaxed);
+        self.state.store(word - IN_FLIGHT + READY, Ordering::Release);
     }
 
     /// Free with a new generation: the last access of whoever owns the slot now.
     #[inline]
     pub(crate) fn set_free(&self) {
-        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
-        self.state.store(pack(FREE, generation.wrapping_add(1)), Ordering::Release);
+        let word = self.state.load(Ordering::Relaxed) & !STATE_MASK;
+        self.state.store(word.wrapping_add(pack(FREE, 1)), Ordering::Release);
     }
 
     /// Never free again.
@@ -298,15 +304,15 @@ impl Slot {
         OpToken(unsafe { NonZeroU64::new_unchecked(address | u64::from(generation & 0xffff) << 48) })
     }
 
-    /// The slot of a token, when the token is of the present activation.
+    /// The slot of a token, when the token is of the present activation, and that is in flight.
     #[inline]
-    pub(crate) fn of_token(token: OpToken) -> Option<&'static Slot> {
+    pub(crate) fn in_flight_of(token: OpToken) -> Option<&'static Slot> {
         let data = token.0.get();
         let slot = core::ptr::with_exposed_provenance::<Slot>((data & 0xffff_ffff_ffff) as usize);
         // SAFETY: SLOT-3; tokens are made from slots only.
         let slot: &'static Slot = unsafe { &*slot };
-        let generation = slot.state.load(Ordering::Relaxed) >> STATE_BITS;
-        (generation & 0xffff == (data >> 48) as u32).then_some(slot)
+        let known = slot.state.load(Ordering::Relaxed) & pack(STATE_MASK, 0xffff);
+        (known == pack(IN_FLIGHT, (data >> 48) as u32)).then_some(slot)
     }
 }
 

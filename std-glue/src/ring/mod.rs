@@ -17,8 +17,9 @@
 //!
 //! **RING-2. One queue view at a time.** A view of the submission or of the completion queue lives inside one
 //! expression or one function, in which nothing is called that makes another view of the same queue. So
-//! the views of the `io-uring` crate, which copy head and tail, never disagree. In particular no view lives
-//! while the reaper runs or the kernel is entered.
+//! the views of the `io-uring` crate, which copy head and tail, never disagree. While completions are delivered
+//! their view lives on, since a delivery writes slots and at most pushes a cancel; should that enter the kernel,
+//! the view has an old tail and takes what is new in its next life.
 //!
 //! **RING-3. A parameter block belongs to a place in the submission queue.** It is written only for an entry
 //! that is about to be pushed at that place, which is free; the kernel has copied it when it has consumed

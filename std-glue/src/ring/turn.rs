@@ -85,11 +85,14 @@ impl RingLoop {
     fn reap(&self, system: &System, reaper: &mut Reaper<'_>) {
         let ring = &system.ring;
         loop {
-            while !reaper.is_full() {
-                // SAFETY: RING-2: a view of this expression only; with its end the head is stored, before
-                // anything is done with the completion.
-                let Some(entry) = (unsafe { ring.completion_shared() }).next() else { break };
-                self.deliver(&entry, reaper);
+            {
+                // SAFETY: RING-2: the only view of completions in this block: delivering one writes a slot, and
+                // at most pushes a cancel. With the view's end the head is stored.
+                let mut queue = unsafe { ring.completion_shared() };
+                while !reaper.is_full() {
+                    let Some(entry) = queue.next() else { break };
+                    self.deliver(&entry, reaper);
+                }
             }
             // SAFETY: RING-2: a view of this expression only.
             if reaper.is_full() || !unsafe { ring.submission_shared() }.cq_overflow() {
@@ -116,7 +119,7 @@ impl RingLoop {
             _ => Completion::Last,
         };
         let result = match entry.result() {
-            result if RESTART.contains(&result) => -libc::EINTR,
+            result if result < 0 && RESTART.contains(&result) => -libc::EINTR,
             result => result,
         };
         // SAFETY: RING-4: it is no tag, so it is the user data of a token that was submitted here.
