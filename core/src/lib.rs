@@ -12,6 +12,9 @@
 //! | [`file`](mod@file) | the static table of descriptors |
 //! | [`io`] | reads, writes, accepts over the file table, the same on every loop |
 //! | [`buf`] | buffers that operations may borrow |
+//! | [`storage`] | bodies in arenas, on the stack, in the user's allocator, or not Rust at all |
+//! | [`recursion`] | tail restart, and frames for async recursion |
+//! | [`memory`] | the map of all of it |
 //! | [`queue`] | run queue and inbox |
 //!
 //! Each room's page begins with its rules by name; unsafe blocks cite them.
@@ -29,8 +32,14 @@ pub mod exec;
 pub mod file;
 #[cfg(not(loom))]
 pub mod io;
+#[cfg(not(loom))]
+pub mod memory;
 pub mod op;
 pub mod queue;
+#[cfg(not(loom))]
+pub mod recursion;
+#[cfg(not(loom))]
+pub mod storage;
 #[cfg(all(test, loom))]
 mod support_loom;
 mod sync;

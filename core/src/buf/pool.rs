@@ -4,6 +4,7 @@
 //! under the lock only.
 
 use super::iobuf::IoBuf;
+use crate::memory::{MapNode, Mapped, Row};
 use crate::op::RawBuf;
 use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
@@ -13,6 +14,7 @@ use spin::mutex::SpinMutex;
 /// `N` buffers of `SIZE` bytes. Zero until used, so a static one lies in `.bss`.
 #[derive(Debug)]
 pub struct BufPool<const N: usize, const SIZE: usize> {
+    node: MapNode,
     control: SpinMutex<Control>,
     buffers: [Buffer<SIZE>; N],
 }
@@ -66,6 +68,7 @@ impl<const N: usize, const SIZE: usize> BufPool<N, SIZE> {
         const { assert!(SIZE <= u32::MAX as usize, "a buffer has at most 2^32 - 1 bytes") };
         let control = Control { free: core::ptr::null_mut(), fresh: 0, used: 0, used_max: 0 };
         Self {
+            node: MapNode::new(),
             control: SpinMutex::new(control),
             buffers: [const {
                 Buffer {
@@ -82,6 +85,7 @@ impl<const N: usize, const SIZE: usize> BufPool<N, SIZE> {
 
     /// A buffer, if one is free.
     pub fn lease(&'static self) -> Option<Lease> {
+        self.node.show(self);
         let mut control = self.control.lock();
         let head = if control.free.is_null() {
             let buffer = self.buffers.get(control.fresh as usize)?;
@@ -110,6 +114,21 @@ impl<const N: usize, const SIZE: usize> BufPool<N, SIZE> {
             buffer_bytes: size_of::<Buffer<SIZE>>(),
             used: control.used,
             used_max: control.used_max,
+        }
+    }
+}
+
+impl<const N: usize, const SIZE: usize> Mapped for BufPool<N, SIZE> {
+    fn row(&self) -> Row {
+        let BufPoolMemory { buffers, buffer_bytes, used, used_max } = self.memory();
+        Row {
+            kind: "buffers",
+            name: "",
+            address: self.buffers.as_ptr().addr(),
+            pieces: buffers as usize,
+            piece_bytes: buffer_bytes,
+            used: used as usize,
+            used_max: used_max as usize,
         }
     }
 }

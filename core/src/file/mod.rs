@@ -4,7 +4,7 @@ mod entry;
 mod table;
 
 pub use entry::{FileEntry, FileHandle};
-pub use table::{FileReservation, FileTable, FileTableMemory, TableControl};
+pub use table::{FileReservation, FileTable, FileTableMemory, TableControl, for_each_table};
 
 pub(crate) use entry::Direction;
 pub(crate) use table::for_each_slot;

@@ -187,6 +187,16 @@ impl Drop for FileReservation {
     }
 }
 
+/// Every table that has been used, and where it lies.
+pub fn for_each_table(mut f: impl FnMut(usize, FileTableMemory)) {
+    let mut at = TABLES.load(Ordering::Acquire);
+    // SAFETY: tables are static and only ever added.
+    while let Some(table) = unsafe { at.as_ref() } {
+        f(at.addr(), table.memory());
+        at = table.next_table.load(Ordering::Relaxed);
+    }
+}
+
 /// The armed slots of every entry that has ever been used.
 pub(crate) fn for_each_slot(mut f: impl FnMut(&'static Slot)) {
     let mut at = TABLES.load(Ordering::Acquire);

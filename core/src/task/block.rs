@@ -1,20 +1,13 @@
 //! A task's block: header, bookkeeping, slots, bytes, body, in this order.
 
-use super::header::{Header, TaskCore, TaskRef};
-use super::vtable::{BODY_DONE, BODY_PENDING, TaskVtable};
-use super::{pool, state, waker};
+use super::body::Body;
+use super::header::{Header, TaskCore};
+use super::pool;
+use super::vtable::{BODY_DONE, TaskVtable};
 use crate::op::Slot;
 use core::cell::UnsafeCell;
 use core::future::Future;
-use core::mem::{ManuallyDrop, MaybeUninit};
-use core::pin::Pin;
-use core::task::{Context, Poll};
-
-/// The body's room: the future, then the output.
-pub(crate) union Body<F: Future> {
-    future: ManuallyDrop<F>,
-    output: ManuallyDrop<F::Output>,
-}
+use core::mem::MaybeUninit;
 
 /// Zeroed memory is a free block (TASK-2).
 #[repr(C)]
@@ -60,46 +53,22 @@ impl<F: Future + 'static, const K: usize, const B: usize> Block<F, K, B> {
     /// `header` is of a block of this type that the caller has claimed and not published.
     pub(crate) unsafe fn write_future(header: *const Header, future: F) {
         // SAFETY: BODY-1; the block is the caller's.
-        unsafe { (&raw mut (*Self::body(header)).future).write(ManuallyDrop::new(future)) };
+        unsafe { Self::body(header).write(Body::new(future)) };
     }
 
     unsafe extern "C-unwind" fn poll(header: *const Header) -> i32 {
-        let body = Self::body(header);
-        let waker = waker::of(TaskRef(header));
-        // SAFETY: BODY-2; blocks do not move.
-        let future = unsafe { Pin::new_unchecked(&mut *(*body).future) };
-        match future.poll(&mut Context::from_waker(&waker)) {
-            Poll::Pending => BODY_PENDING,
-            Poll::Ready(output) => {
-                let gone = BodyGone(header);
-                // SAFETY: BODY-2.
-                unsafe { ManuallyDrop::drop(&mut (*body).future) };
-                core::mem::forget(gone);
-                // SAFETY: BODY-1, the future is gone.
-                unsafe { (&raw mut (*body).output).write(ManuallyDrop::new(output)) };
-                BODY_DONE
-            }
-        }
+        // SAFETY: BODY-2.
+        unsafe { Body::poll(Self::body(header), header) }
     }
 
     unsafe extern "C-unwind" fn stop(header: *const Header) -> i32 {
         // SAFETY: BODY-2; a live task that starts has its future.
-        unsafe { ManuallyDrop::drop(&mut (*Self::body(header)).future) };
+        unsafe { Body::drop_future(Self::body(header)) };
         BODY_DONE
     }
 
     unsafe extern "C-unwind" fn drop_output(header: *const Header) {
         // SAFETY: BODY-2.
-        unsafe { ManuallyDrop::drop(&mut (*Self::body(header)).output) };
-    }
-}
-
-/// Marks a block whose future is gone although its poll ends in a panic, so that nobody stops it again.
-struct BodyGone(*const Header);
-
-impl Drop for BodyGone {
-    #[cold]
-    fn drop(&mut self) {
-        TaskRef(self.0).header().state.mark(state::BODY_GONE);
+        unsafe { Body::drop_output(Self::body(header)) };
     }
 }

@@ -121,6 +121,11 @@ impl<'t> Bytes<'t> {
         (first, Bytes { task, data: rest, len: len - at as u32, lent, token })
     }
 
+    /// The region for ever, with the task whose block it lies in; nothing is lent.
+    pub(crate) fn into_region(self) -> (TaskRef, *mut u8, usize) {
+        (self.task, self.data, self.len())
+    }
+
     /// Lends a range to an operation of the running task.
     pub(crate) fn check_owner(&self) -> Result<(), Error> {
         let current = current::get().and_then(|w| w.task());

@@ -158,6 +158,17 @@ impl TaskRef {
         self.header().vtable.get().map_or("(free)", |v| v.name)
     }
 
+    /// Makes a claimed task live and queues it on this thread's worker, with so many references.
+    #[inline]
+    pub(crate) fn publish_on(self, worker: &'static Worker, vtable: &'static TaskVtable, refs: u32) {
+        let header = self.header();
+        header.vtable.set(Some(vtable));
+        header.refs.begin(refs);
+        header.home.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Relaxed);
+        header.state.publish();
+        worker.queue.push(self);
+    }
+
     /// Puts the task where it runs next; the caller owns the queue place.
     #[inline]
     fn enqueue(self) {

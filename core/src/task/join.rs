@@ -41,8 +41,9 @@ impl core::error::Error for JoinError {}
 pub struct JoinHandle<T> {
     /// Null once the output is taken.
     task: *const super::header::Header,
-    body_offset: usize,
-    output: PhantomData<T>,
+    /// In the body, which lives as long as the handle's reference.
+    output: *const T,
+    owned: PhantomData<T>,
 }
 
 // SAFETY: JOIN-1; the handle takes or drops a `T` wherever it is.
@@ -52,18 +53,14 @@ unsafe impl<T: Send + Sync> Sync for JoinHandle<T> {}
 impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(task: TaskRef, body_offset: usize) -> Self {
-        Self { task: task.0, body_offset, output: PhantomData }
+    pub(crate) fn new(task: TaskRef, output: *const T) -> Self {
+        Self { task: task.0, output, owned: PhantomData }
     }
 
     #[inline]
     fn task(&self) -> TaskRef {
         assert!(!self.task.is_null(), "unboxed: a JoinHandle was used after it had given its output");
         TaskRef(self.task)
-    }
-
-    fn output(&self) -> *const T {
-        self.task.cast::<u8>().wrapping_add(self.body_offset).cast()
     }
 
     /// Asks the task to end without an output; its body is dropped on its own thread, soon.
@@ -93,7 +90,7 @@ impl<T> JoinHandle<T> {
             return None;
         }
         // SAFETY: BODY-1 and BODY-2: done, with an output, which is the handle's.
-        Some(outcome(word).map(|()| unsafe { &*self.output() }))
+        Some(outcome(word).map(|()| unsafe { &*self.output }))
     }
 
     /// Lets the task go on alone.
@@ -102,7 +99,7 @@ impl<T> JoinHandle<T> {
     fn take(&mut self, word: u32) -> Result<T, JoinError> {
         let outcome = outcome(word);
         // SAFETY: BODY-2; the handle forgets the task right after.
-        let output = outcome.map(|()| unsafe { self.output().read() });
+        let output = outcome.map(|()| unsafe { self.output.read() });
         unref(TaskRef(core::mem::replace(&mut self.task, core::ptr::null())));
         output
     }
@@ -163,7 +160,7 @@ impl<T> Drop for JoinHandle<T> {
         let release = Release(task);
         if word & (LIVE | NO_OUTPUT) == 0 {
             // SAFETY: BODY-2: done came before DETACHED, so the output is the handle's.
-            unsafe { self.output().cast_mut().drop_in_place() };
+            unsafe { self.output.cast_mut().drop_in_place() };
         }
         drop(release);
     }
@@ -185,6 +182,11 @@ pub struct AbortHandle {
 }
 
 impl AbortHandle {
+    /// Takes over a reference.
+    pub(crate) fn of(task: TaskRef) -> Self {
+        Self { task }
+    }
+
     /// As [`JoinHandle::abort`].
     pub fn abort(&self) {
         self.task.abort();

@@ -29,6 +29,8 @@ pub use refs::Refs;
 #[cfg(not(loom))]
 mod block;
 #[cfg(not(loom))]
+mod body;
+#[cfg(not(loom))]
 mod bytes;
 #[cfg(not(loom))]
 mod finish;
@@ -63,8 +65,10 @@ pub use {
 
 #[cfg(not(loom))]
 pub(crate) use {
+    body::Body,
     finish::{finish, unref},
-    registry::for_each_task,
+    pool::{PoolControl, PoolInfo},
+    registry::{for_each_task, register},
     vtable::{BODY_DONE, BODY_PENDING},
     waker::{clone_of as clone_waker, of as waker_of, task_of},
 };

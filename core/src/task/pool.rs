@@ -93,7 +93,7 @@ impl PoolControl {
         Some(TaskRef(header))
     }
 
-    fn give_back(&self, task: TaskRef) {
+    pub(crate) fn give_back(&self, task: TaskRef) {
         let waker = {
             let mut inner = self.inner.lock();
             match inner.pop_waiter() {
@@ -126,6 +126,7 @@ impl PoolControl {
             block_bytes: info.stride,
             used: inner.used,
             used_max: inner.used_max,
+            address: info.blocks.addr(),
         }
     }
 
@@ -193,6 +194,8 @@ pub struct PoolMemory {
     pub used: u32,
     /// The most that were in use at once.
     pub used_max: u32,
+    /// Where the blocks lie.
+    pub address: usize,
 }
 
 /// The pool, and how to start a task in it: type-erased over the future, so that it can be named.
@@ -325,17 +328,12 @@ impl<A, T> Reservation<A, T> {
             return Err(SpawnError { args, reason: ReserveError::NoRuntime });
         };
         let (pool, task) = (self.pool, self.task);
-        let header = task.header();
-        header.vtable.set(Some(&pool.info.vtable));
         // SAFETY: POOL-1, the block is claimed by this reservation. When building the future panics, the
         // reservation's drop gives the block back.
         unsafe { (pool.write)(task.0, args) };
         core::mem::forget(self);
-        header.refs.begin(2);
-        header.home.store(ptr::from_ref(worker).cast_mut(), Ordering::Relaxed);
-        header.state.publish();
-        worker.queue.push(task);
-        Ok(JoinHandle::new(task, pool.info.body_offset))
+        task.publish_on(worker, &pool.info.vtable, 2);
+        Ok(JoinHandle::new(task, task.0.cast::<u8>().wrapping_add(pool.info.body_offset).cast()))
     }
 }
 

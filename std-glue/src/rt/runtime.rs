@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use unboxed_core::exec::{Budget, CloseReport, Executor, RootStep, Rooted, Stats, Turned, WorkerStorage};
 use unboxed_core::file::{FileTable, TableControl};
+use unboxed_core::storage::ScopeDriver;
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -206,6 +207,17 @@ impl Runtime {
             self.taken.store(false, Ordering::Release);
         }
         report
+    }
+}
+
+impl ScopeDriver for Runtime {
+    fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        Self::enter(self, f)
+    }
+
+    /// A task's panic ends that task, and its body tells.
+    fn turn(&mut self) {
+        let _ = catch_unwind(AssertUnwindSafe(|| Self::turn(self, Budget::SLEEP)));
     }
 }
 
