@@ -1,4 +1,5 @@
 //! Bodies in arenas: every byte back, whatever becomes of the task.
+#![expect(clippy::result_large_err, reason = "a refused future comes back whole")]
 
 use std::alloc::Layout;
 use std::cell::RefCell;
