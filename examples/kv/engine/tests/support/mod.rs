@@ -4,6 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use unboxed_kv::{Db, Session, Step};
 
+pub mod commands;
+pub mod model;
 pub mod naive;
 
 /// A connection: what it has yet to take, and all that it has answered.
@@ -13,7 +15,7 @@ pub struct Conn {
     input: Vec<u8>,
     out: Vec<u8>,
     /// Bytes that were sent and did not fit into the read buffer yet.
-    waiting: Vec<u8>,
+    waiting: std::collections::VecDeque<u8>,
     pub got: Vec<u8>,
     pub closed: bool,
 }
@@ -26,7 +28,7 @@ impl Conn {
             capacity,
             input: Vec::new(),
             out: vec![0; out],
-            waiting: Vec::new(),
+            waiting: Default::default(),
             got: Vec::new(),
             closed: false,
         }
@@ -34,7 +36,7 @@ impl Conn {
 
     /// Puts bytes behind what waits.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.waiting.extend_from_slice(bytes);
+        self.waiting.extend(bytes);
     }
 
     /// One read, as large as the buffer takes, and one call of the engine; whether there is more to do.
@@ -146,9 +148,10 @@ impl Rng {
     }
 }
 
-/// Runs a property for some seeds, or for `SEED` alone, and names the seed of a failure.
+/// Runs a property for some seeds (or for `SEEDS`, or for `SEED` alone), and names the seed of a failure.
 pub fn for_seeds(count: u64, mut property: impl FnMut(u64)) {
-    let only = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let given = |name| std::env::var(name).ok().and_then(|number| number.parse().ok());
+    let (only, count) = (given("SEED"), given("SEEDS").unwrap_or(count));
     let seeds = only.map_or(1..=count, |seed: u64| seed..=seed);
     for seed in seeds {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| property(seed))) {
