@@ -29,6 +29,8 @@ enum Failure {
     NotInteger,
     /// An expiry that is not in the future, or too far in it.
     ExpireTime,
+    /// The next argument is an option that there is not: told between these two texts.
+    Option(&'static str, &'static str),
     /// Anything else, as it is told.
     Told(&'static str),
 }
@@ -141,6 +143,8 @@ fn unknown(db: &mut Db<'_>, name: Arg<'_>, mut args: Args<'_>, reply: &mut Reply
 impl<'c> Call<'c, '_, '_> {
     fn fail(&mut self, failure: Failure) {
         let (name, cells) = (self.command.name, &mut self.db.store.cells);
+        let mut room = [0; 128];
+        let word = self.args.next(cells).map_or(0, |word| word.prefix(cells, &mut room));
         let mut line = |text: core::fmt::Arguments<'_>| self.reply.format(cells, format_args!("{text}\r\n"));
         match failure {
             Failure::Full => {
@@ -151,6 +155,7 @@ impl<'c> Call<'c, '_, '_> {
             Failure::Syntax => line(format_args!("-ERR syntax error")),
             Failure::NotInteger => line(format_args!("-ERR value is not an integer or out of range")),
             Failure::ExpireTime => line(format_args!("-ERR invalid expire time in '{name}' command")),
+            Failure::Option(before, after) => line(format_args!("{before}{}{after}", Shown(&room[..word]))),
             Failure::Told(text) => line(format_args!("{text}")),
         }
     }

@@ -176,6 +176,9 @@ impl Model {
 
     fn set(&mut self, key: &[u8], value: &[u8], options: &Words) -> Answer {
         let has = |name: &[u8]| options.iter().any(|word| word.eq_ignore_ascii_case(name));
+        if has(b"nx") && has(b"xx") || has(b"keepttl") && (has(b"ex") || has(b"px")) {
+            return err(SYNTAX);
+        }
         let mut expires = None;
         for (name, unit) in [(b"ex", 1000), (b"px", 1)] {
             if let Some(at) = options.iter().position(|word| word.eq_ignore_ascii_case(name)) {
@@ -184,9 +187,6 @@ impl Model {
                 let time = time.and_then(|time| time.checked_add(self.now));
                 expires = Some(time.ok_or("ERR invalid expire time in 'set' command")?);
             }
-        }
-        if has(b"nx") && has(b"xx") || has(b"keepttl") && expires.is_some() {
-            return err(SYNTAX);
         }
         key_fits(key)?;
         let before = self.live(key).map(|entry| entry.expires);
