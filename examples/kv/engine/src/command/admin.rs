@@ -58,7 +58,7 @@ pub fn config(call: &mut Call<'_, '_, '_>) -> Done {
         call.db.stats = crate::Stats::default();
         call.ok();
         Ok(())
-    } else if word.is(cells, "help") {
+    } else if word.is(cells, "help") && call.args.is_empty() {
         call.help(&[
             "CONFIG <subcommand> [<arg> ...]. Subcommands are:",
             "GET <pattern> [<pattern> ...]",
@@ -70,7 +70,7 @@ pub fn config(call: &mut Call<'_, '_, '_>) -> Done {
         ]);
         Ok(())
     } else {
-        call.no_subcommand(word);
+        call.no_subcommand(word, &["get", "set", "resetstat", "help"]);
         Ok(())
     }
 }

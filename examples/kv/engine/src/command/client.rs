@@ -126,7 +126,7 @@ pub fn client(call: &mut Call<'_, '_, '_>) -> Done {
         set_info(call)?;
     } else if word.is(cells, "info") && left == 0 {
         tell_info(call);
-    } else if word.is(cells, "help") {
+    } else if word.is(cells, "help") && call.args.is_empty() {
         call.help(&[
             "CLIENT <subcommand> [<arg> ...]. Subcommands are:",
             "GETNAME",
@@ -141,7 +141,7 @@ pub fn client(call: &mut Call<'_, '_, '_>) -> Done {
             "    Give this connection a name.",
         ]);
     } else {
-        call.no_subcommand(word);
+        call.no_subcommand(word, &["id", "getname", "setname", "setinfo", "info", "help"]);
     }
     Ok(())
 }

@@ -179,15 +179,18 @@ impl<'c> Call<'c, '_, '_> {
         Ok(self.db.find(key, self.now))
     }
 
-    /// Answers a subcommand that there is not, or that has other arguments.
-    fn no_subcommand(&mut self, word: Arg<'_>) {
+    /// Answers a subcommand that has other arguments, if it is one of these, or that there is not.
+    fn no_subcommand(&mut self, word: Arg<'_>, known: &[&str]) {
+        let (name, cells) = (self.command.name, &mut self.db.store.cells);
+        if let Some(sub) = known.iter().find(|sub| word.is(cells, sub)) {
+            let line = format_args!("-ERR wrong number of arguments for '{name}|{sub}' command\r\n");
+            return self.reply.format(cells, line);
+        }
         let mut text = [0; 128];
-        let count = word.prefix(&self.db.store.cells, &mut text);
-        let (name, shown) = (Upper(self.command.name), Shown(&text[..count]));
-        let line = format_args!(
-            "-ERR unknown subcommand or wrong number of arguments for '{shown}'. Try {name} HELP.\r\n"
-        );
-        self.reply.format(&mut self.db.store.cells, line);
+        let count = word.prefix(cells, &mut text);
+        let (name, shown) = (Upper(name), Shown(&text[..count]));
+        let line = format_args!("-ERR unknown subcommand '{shown}'. Try {name} HELP.\r\n");
+        self.reply.format(cells, line);
     }
 
     /// Lines of help.
