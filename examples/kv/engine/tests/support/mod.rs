@@ -148,15 +148,21 @@ impl Rng {
     }
 }
 
+/// A number from the environment.
+pub fn given(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|number| number.parse().ok())
+}
+
 /// Runs a property for some seeds (or for `SEEDS`, or for `SEED` alone), and names the seed of a failure.
 pub fn for_seeds(count: u64, mut property: impl FnMut(u64)) {
-    let given = |name| std::env::var(name).ok().and_then(|number| number.parse().ok());
-    let (only, count) = (given("SEED"), given("SEEDS").unwrap_or(count));
-    let seeds = only.map_or(1..=count, |seed: u64| seed..=seed);
-    for seed in seeds {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| property(seed))) {
-            eprintln!("failed with SEED={seed}");
-            std::panic::resume_unwind(panic);
-        }
+    let seeds = given("SEED").map_or(1..=given("SEEDS").unwrap_or(count), |seed| seed..=seed);
+    seeds.for_each(|seed| with_seed(seed, &mut property));
+}
+
+/// Runs a property for a seed, and names it if it fails.
+pub fn with_seed(seed: u64, property: impl FnOnce(u64)) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| property(seed))) {
+        eprintln!("failed with SEED={seed}");
+        std::panic::resume_unwind(panic);
     }
 }
