@@ -3,7 +3,7 @@
 mod support;
 
 use std::collections::HashMap;
-use support::{Conn, Rng, assert_same, bulk, for_seeds, request};
+use support::{Conn, Rng, assert_same, bulk, for_seeds, given, request};
 use unboxed_kv::Db;
 
 const MEMORY: usize = 64 << 10;
@@ -87,23 +87,25 @@ fn fill_one(db: &mut Db<'_>, conn: &mut Conn, at: usize, len: usize) -> Vec<u8> 
 
 #[test]
 fn mset_is_all_or_nothing() {
-    for_seeds(60, |seed| {
+    let mut refused = 0;
+    for_seeds(12, |seed| {
         let mut memory = vec![0; MEMORY];
         let (mut db, mut rng) = (Db::new(&mut memory, 1), Rng::new(seed));
         let mut conn = Conn::new(1, 16 << 10, 1024);
         let mut known: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
-        for _ in 0..40 {
+        for _ in 0..60 {
             let mut words = vec![b"MSET".to_vec()];
             for _ in 0..1 + rng.below(12) {
                 let len = *rng.of(&[&3, &60, &200, &1200]);
                 let value = vec![b'a' + rng.below(26) as u8; rng.below(len)];
-                words.extend([key(rng.below(60)), value]);
+                words.extend([key(rng.below(400)), value]);
             }
             let got = conn.ask(&mut db, 0, &request(&words));
             if got == b"+OK\r\n" {
                 known.extend(words[1..].chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())));
             } else {
                 assert_eq!(got, FULL);
+                refused += 1;
             }
             for (key, value) in &known {
                 let got = conn.ask(&mut db, 0, &request(&[&b"GET"[..], key]));
@@ -113,6 +115,7 @@ fn mset_is_all_or_nothing() {
         }
         nothing_left(&mut db, conn);
     });
+    assert!(refused > 0 || given("SEED").is_some(), "it never was full");
 }
 
 #[test]
@@ -145,6 +148,10 @@ fn quoted_lines_when_full() {
     let mut db = Db::new(&mut memory, 1);
     let mut conn = Conn::new(1, 4096, 1024);
     fill(&mut db, &mut conn, 10);
+    conn.ask(&mut db, 0, b"DEL key:0\r\n");
+    let line = format!("ECHO '{}'\r\n", "x".repeat(1500));
+    assert_eq!(conn.ask(&mut db, 0, line.as_bytes()), FULL, "the cell that was free is free again");
+    assert_eq!(conn.ask(&mut db, 0, b"SET key:0 v\r\n"), b"+OK\r\n");
     assert_eq!(conn.ask(&mut db, 0, b"GET \"key:1\"\r\n"), FULL);
     assert_eq!(conn.ask(&mut db, 0, b"DEL key:1 key:2 key:3\r\nGET \"key:1\"\r\n"), b":3\r\n$-1\r\n");
     nothing_left(&mut db, conn);
@@ -166,6 +173,17 @@ fn replies_without_room() {
         conn.step(&mut db, 0);
     }
     let wanted = [b"*8\r\n".to_vec(), vec![bulk(&values[0]); 8].concat()].concat();
+    // Not even an error's line is cut short then, when the last cells are taken one by one.
+    let ask = request(&[&b"ECHO"[..], &[b'e'; 1020]]);
+    let mut more: Vec<_> = (0..40).map(|id| Conn::new(id, 4096, 1024)).collect();
+    for conn in &mut more {
+        conn.push(&ask);
+        conn.step(&mut db, 0);
+    }
+    let bytes = [&b"PING\r\n".repeat(140), &b"GET\r\n"[..]].concat();
+    let error = b"-ERR wrong number of arguments for 'get' command\r\n";
+    assert_same(&conn.ask(&mut db, 0, &bytes), &[&b"+PONG\r\n".repeat(140), &error[..]].concat(), "an error");
+    more.into_iter().for_each(|conn| conn.end(&mut db));
     let mut refused = 0;
     for mut conn in idle {
         let mut got = conn.ask(&mut db, 0, b"");

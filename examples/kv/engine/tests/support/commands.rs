@@ -43,7 +43,9 @@ fn time(rng: &mut Rng, unit: usize) -> Vec<u8> {
         2 => b"0".to_vec(),
         3 => b"-5".to_vec(),
         4 => b"soon".to_vec(),
-        _ => (1 + rng.below(4 * unit)).to_string().into_bytes(),
+        // Round ones, so that a key is also asked for in the very moment when it expires.
+        _ if unit == 1 => (1 + rng.below(4)).to_string().into_bytes(),
+        _ => (100 + rng.below(40) * 100).to_string().into_bytes(),
     }
 }
 

@@ -114,6 +114,7 @@ pub const KEYS: &[(&str, &str)] = &[
         "+OK\r\n:0\r\n:1\r\n:1\r\n:0\r\n:0\r\n:1\r\n:20\r\n",
     ),
     ("SET a 1;EXPIRE a 10 NX NX;EXPIRE a 20 XX GT", "+OK\r\n:1\r\n:1\r\n"),
+    ("SET a 1;EXPIRE a 10;EXPIRE a 10 GT;EXPIRE a 10 LT", "+OK\r\n:1\r\n:0\r\n:0\r\n"),
     ("PEXPIRE", "-ERR wrong number of arguments for 'pexpire' command\r\n"),
     ("SET a 1;PEXPIRE a 10000;PERSIST a;PERSIST a;PERSIST b", "+OK\r\n:1\r\n:1\r\n:0\r\n:0\r\n"),
     ("PERSIST", "-ERR wrong number of arguments for 'persist' command\r\n"),
