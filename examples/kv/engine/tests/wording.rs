@@ -168,3 +168,22 @@ fn long_unknown_commands() {
     }
     assert!(answer("", &request(&vec![""; 1000])).0.len() < 512);
 }
+
+#[test]
+fn info() {
+    let before = "SET a 1;SET b 2 PX 5;GET a;GET none;MGET a none";
+    let mut memory = vec![0; 64 << 10];
+    let mut db = Db::new(&mut memory, 10);
+    let mut conn = Conn::new(5, 4096, 4096);
+    conn.ask(&mut db, 0, &lines(before));
+    conn.ask(&mut db, 0, &request(&[&b"SET"[..], b"large", &[b'v'; 100_000]]));
+    conn.ask(&mut db, 5, b"GET b\r\n");
+    let got = String::from_utf8(conn.ask(&mut db, 5, b"INFO stats keyspace\r\n")).unwrap();
+    let wanted = "# Stats\r\ntotal_connections_received:0\r\nrejected_connections:0\r\ntotal_commands_processed:8\r\n\
+        keyspace_hits:2\r\nkeyspace_misses:3\r\nexpired_keys:1\r\nrefused_for_memory:1\r\n\r\n\
+        # Keyspace\r\ndb0:keys=1,expires=0\r\n";
+    assert_eq!(got, format!("${}\r\n{wanted}\r\n", wanted.len()));
+    conn.ask(&mut db, 5, b"HELLO 3\r\n");
+    let got = String::from_utf8(conn.ask(&mut db, 5, b"INFO keyspace\r\n")).unwrap();
+    assert_eq!(got, "=38\r\ntxt:# Keyspace\r\ndb0:keys=1,expires=0\r\n\r\n");
+}
