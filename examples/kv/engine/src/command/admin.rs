@@ -58,7 +58,7 @@ pub fn config(call: &mut Call<'_, '_, '_>) -> Done {
         call.db.stats = crate::Stats::default();
         call.ok();
         Ok(())
-    } else if word.is(cells, "help") {
+    } else if word.is(cells, "help") && call.args.is_empty() {
         call.help(&[
             "CONFIG <subcommand> [<arg> ...]. Subcommands are:",
             "GET <pattern> [<pattern> ...]",
@@ -70,7 +70,7 @@ pub fn config(call: &mut Call<'_, '_, '_>) -> Done {
         ]);
         Ok(())
     } else {
-        call.no_subcommand(word);
+        call.no_subcommand(word, &["get", "set", "resetstat", "help"]);
         Ok(())
     }
 }
@@ -109,8 +109,17 @@ fn config_set(call: &mut Call<'_, '_, '_>) -> Done {
                 "-ERR CONFIG SET failed - only 'timeout' can be set while the server runs; see --help for the rest",
             ));
         }
-        let number = call.number()?;
-        seconds = Some(u64::try_from(number).map_err(|_| Failure::NotInteger)?);
+        let number = call.number().map_err(|_| {
+            Failure::Told(
+                "-ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer",
+            )
+        })?;
+        if !(0..=i64::from(i32::MAX)).contains(&number) {
+            return Err(Failure::Told(
+                "-ERR CONFIG SET failed (possibly related to argument 'timeout') - argument must be between 0 and 2147483647 inclusive",
+            ));
+        }
+        seconds = Some(number as u64);
     }
     call.db.idle_seconds = seconds.unwrap_or(call.db.idle_seconds);
     call.ok();

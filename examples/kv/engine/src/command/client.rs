@@ -55,6 +55,7 @@ pub fn hello(call: &mut Call<'_, '_, '_>) -> Done {
     }
     let mut name = None;
     while !call.args.is_empty() {
+        let here = call.args;
         let option = call.arg()?;
         if option.is(&call.db.store.cells, "setname") && !call.args.is_empty() {
             name = Some(call.arg()?);
@@ -63,7 +64,8 @@ pub fn hello(call: &mut Call<'_, '_, '_>) -> Done {
                 "-ERR HELLO AUTH: this server has no users and no passwords; leave AUTH away",
             ));
         } else {
-            return Err(Failure::Syntax);
+            call.args = here;
+            return Err(Failure::Option("-ERR Syntax error in HELLO option '", "'"));
         }
     }
     if let Some(name) = name {
@@ -124,7 +126,7 @@ pub fn client(call: &mut Call<'_, '_, '_>) -> Done {
         set_info(call)?;
     } else if word.is(cells, "info") && left == 0 {
         tell_info(call);
-    } else if word.is(cells, "help") {
+    } else if word.is(cells, "help") && call.args.is_empty() {
         call.help(&[
             "CLIENT <subcommand> [<arg> ...]. Subcommands are:",
             "GETNAME",
@@ -139,7 +141,7 @@ pub fn client(call: &mut Call<'_, '_, '_>) -> Done {
             "    Give this connection a name.",
         ]);
     } else {
-        call.no_subcommand(word);
+        call.no_subcommand(word, &["id", "getname", "setname", "setinfo", "info", "help"]);
     }
     Ok(())
 }

@@ -24,13 +24,17 @@ struct When {
 fn when(call: &mut Call<'_, '_, '_>) -> Result<When, Failure> {
     let mut when = When::default();
     while !call.args.is_empty() {
+        let here = call.args;
         let (word, cells) = (call.arg()?, &call.db.store.cells);
         match () {
             () if word.is(cells, "nx") => when.absent = true,
             () if word.is(cells, "xx") => when.present = true,
             () if word.is(cells, "gt") => when.later = true,
             () if word.is(cells, "lt") => when.sooner = true,
-            () => return Err(Failure::Told("-ERR Unsupported option")),
+            () => {
+                call.args = here;
+                return Err(Failure::Option("-ERR Unsupported option ", ""));
+            }
         }
     }
     if when.absent && (when.present || when.later || when.sooner) {
@@ -45,11 +49,12 @@ fn when(call: &mut Call<'_, '_, '_>) -> Result<When, Failure> {
 fn expire_in(call: &mut Call<'_, '_, '_>, millis: i64) -> Done {
     let key = call.args;
     call.arg()?;
-    let number = call.number()?;
+    let number = call.arg()?;
+    let when = when(call)?;
+    let number = number.number(&call.db.store.cells).ok_or(Failure::NotInteger)?;
     let after = number.checked_mul(millis).ok_or(Failure::ExpireTime)?;
     let at =
         i64::try_from(call.now).ok().and_then(|now| now.checked_add(after)).ok_or(Failure::ExpireTime)?;
-    let when = when(call)?;
     call.args = key;
     let found = call.find()?;
     let changed = found.filter(|id| {

@@ -126,7 +126,7 @@ pub fn command(call: &mut Call<'_, '_, '_>) -> Done {
     } else if word.is(cells, "docs") {
         // There are none: clients go on without hints.
         call.reply.map(&mut call.db.store.cells, 0);
-    } else if word.is(cells, "help") {
+    } else if word.is(cells, "help") && call.args.is_empty() {
         call.help(&[
             "COMMAND [<subcommand> [<arg> ...]]. Subcommands are:",
             "(no subcommand), INFO [<name> ...]",
@@ -137,7 +137,7 @@ pub fn command(call: &mut Call<'_, '_, '_>) -> Done {
             "    Their names.",
         ]);
     } else {
-        call.no_subcommand(word);
+        call.no_subcommand(word, &["count", "list", "help"]);
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ enum Failure {
     NotInteger,
     /// An expiry that is not in the future, or too far in it.
     ExpireTime,
+    /// The next argument is an option that there is not: told between these two texts.
+    Option(&'static str, &'static str),
     /// Anything else, as it is told.
     Told(&'static str),
 }
@@ -141,6 +143,8 @@ fn unknown(db: &mut Db<'_>, name: Arg<'_>, mut args: Args<'_>, reply: &mut Reply
 impl<'c> Call<'c, '_, '_> {
     fn fail(&mut self, failure: Failure) {
         let (name, cells) = (self.command.name, &mut self.db.store.cells);
+        let mut room = [0; 128];
+        let word = self.args.next(cells).map_or(0, |word| word.prefix(cells, &mut room));
         let mut line = |text: core::fmt::Arguments<'_>| self.reply.format(cells, format_args!("{text}\r\n"));
         match failure {
             Failure::Full => {
@@ -151,6 +155,7 @@ impl<'c> Call<'c, '_, '_> {
             Failure::Syntax => line(format_args!("-ERR syntax error")),
             Failure::NotInteger => line(format_args!("-ERR value is not an integer or out of range")),
             Failure::ExpireTime => line(format_args!("-ERR invalid expire time in '{name}' command")),
+            Failure::Option(before, after) => line(format_args!("{before}{}{after}", Shown(&room[..word]))),
             Failure::Told(text) => line(format_args!("{text}")),
         }
     }
@@ -174,15 +179,18 @@ impl<'c> Call<'c, '_, '_> {
         Ok(self.db.find(key, self.now))
     }
 
-    /// Answers a subcommand that there is not, or that has other arguments.
-    fn no_subcommand(&mut self, word: Arg<'_>) {
+    /// Answers a subcommand that has other arguments, if it is one of these, or that there is not.
+    fn no_subcommand(&mut self, word: Arg<'_>, known: &[&str]) {
+        let (name, cells) = (self.command.name, &mut self.db.store.cells);
+        if let Some(sub) = known.iter().find(|sub| word.is(cells, sub)) {
+            let line = format_args!("-ERR wrong number of arguments for '{name}|{sub}' command\r\n");
+            return self.reply.format(cells, line);
+        }
         let mut text = [0; 128];
-        let count = word.prefix(&self.db.store.cells, &mut text);
-        let (name, shown) = (Upper(self.command.name), Shown(&text[..count]));
-        let line = format_args!(
-            "-ERR unknown subcommand or wrong number of arguments for '{shown}'. Try {name} HELP.\r\n"
-        );
-        self.reply.format(&mut self.db.store.cells, line);
+        let count = word.prefix(cells, &mut text);
+        let (name, shown) = (Upper(name), Shown(&text[..count]));
+        let line = format_args!("-ERR unknown subcommand '{shown}'. Try {name} HELP.\r\n");
+        self.reply.format(cells, line);
     }
 
     /// Lines of help.

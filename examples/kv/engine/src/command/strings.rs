@@ -40,15 +40,16 @@ pub fn strlen(call: &mut Call<'_, '_, '_>) -> Done {
 
 /// Options of SET.
 #[derive(Default)]
-struct Options {
-    expires: Option<u64>,
+struct Options<'a> {
+    /// As it was asked for: the number and its unit's milliseconds.
+    time: Option<(Arg<'a>, i64)>,
     keep: bool,
     absent: bool,
     present: bool,
     get: bool,
 }
 
-fn options(call: &mut Call<'_, '_, '_>) -> Result<Options, Failure> {
+fn options<'c>(call: &mut Call<'c, '_, '_>) -> Result<Options<'c>, Failure> {
     let mut options = Options::default();
     while !call.args.is_empty() {
         let word = call.arg()?;
@@ -60,22 +61,27 @@ fn options(call: &mut Call<'_, '_, '_>) -> Result<Options, Failure> {
             b"xx" => options.present = true,
             b"get" => options.get = true,
             b"keepttl" => options.keep = true,
-            unit @ (b"ex" | b"px") if options.expires.is_none() => {
+            unit @ (b"ex" | b"px") => {
                 let millis = if unit == b"ex" { 1000 } else { 1 };
-                let number = call.number()?;
-                options.expires = Some(deadline(call.now, number, millis).ok_or(Failure::ExpireTime)?);
+                if options.time.is_some_and(|(_, other)| other != millis) {
+                    return Err(Failure::Syntax);
+                }
+                options.time = Some((call.arg()?, millis));
             }
             _ => return Err(Failure::Syntax),
         }
     }
-    let clash = options.absent && options.present || options.keep && options.expires.is_some();
+    let clash = options.absent && options.present || options.keep && options.time.is_some();
     if clash { Err(Failure::Syntax) } else { Ok(options) }
 }
 
-/// When `number` units from now is; none if that is not in the future, or beyond what can be told.
-fn deadline(now: u64, number: i64, millis: i64) -> Option<u64> {
-    let after = number.checked_mul(millis).filter(|after| *after > 0)?;
-    i64::try_from(now).ok()?.checked_add(after).map(|at| at as u64)
+/// When so many units from now is; an error if that is not in the future, or beyond what can be told.
+fn deadline(call: &Call<'_, '_, '_>, number: Arg<'_>, millis: i64) -> Result<u64, Failure> {
+    let number = number.number(&call.db.store.cells).ok_or(Failure::NotInteger)?;
+    let after = number.checked_mul(millis).filter(|after| *after > 0);
+    let now = i64::try_from(call.now).ok();
+    let at = after.zip(now).and_then(|(after, now)| now.checked_add(after));
+    at.map(|at| at as u64).ok_or(Failure::ExpireTime)
 }
 
 pub fn set(call: &mut Call<'_, '_, '_>) -> Done {
@@ -84,6 +90,7 @@ pub fn set(call: &mut Call<'_, '_, '_>) -> Done {
         return set_plain(call, key, value);
     }
     let options = options(call)?;
+    let expires = options.time.map(|(number, millis)| deadline(call, number, millis)).transpose()?;
     let mut room = KeyRoom::default();
     let key = room.key(key, &call.db.store.cells).ok_or(Failure::Told(KEY_TOO_LONG))?;
     let found = call.db.find(key, call.now);
@@ -97,7 +104,7 @@ pub fn set(call: &mut Call<'_, '_, '_>) -> Done {
     let refused = options.absent && found.is_some() || options.present && found.is_none();
     if !refused {
         let kept = found.filter(|_| options.keep).map_or(0, |id| call.db.store.expires(id));
-        call.db.store.set(key, value.0, options.expires.unwrap_or(kept))?;
+        call.db.store.set(key, value.0, expires.unwrap_or(kept))?;
     }
     match (options.get, refused) {
         (true, _) => {}
