@@ -34,7 +34,7 @@ unsafe extern "C" {
 
 #[test]
 fn two_state_machines_in_c_run_the_notes_queue() {
-    static TABLE: TaskTable<2, 0> = TaskTable::new("c");
+    static TABLE: TaskTable<2, 0> = TaskTable::new();
     lab!(ex, _script, run, pool = 1, ops = 0);
     let _ = run::memory();
     // SAFETY: the C statics live for ever, and only the executor of this thread touches them while it runs.

@@ -16,7 +16,8 @@ use unboxed_tests::{body, drain, lab, settle};
 macro_rules! listener {
     ($listener:ident, $files:ident, $size:literal, $closed:ident) => {
         static $closed: AtomicI32 = AtomicI32::new(0);
-        static $files: FileTable<$size> = FileTable::new(|_| {
+        static $files: FileTable<$size> = FileTable::new();
+        $files.on_close(|_| {
             $closed.fetch_add(1, Ordering::SeqCst);
         });
         // SAFETY: R4: the scripted loop has no real files.
@@ -154,7 +155,7 @@ fn a_dropped_listener_closes_what_came_late() {
     );
 }
 
-static SENDS: FileTable<2> = FileTable::new(|_| {});
+static SENDS: FileTable<2> = FileTable::new();
 
 /// Sends `"header"` and two bytes of the rest, in two pieces; what came of it, and the bytes afterwards.
 #[unboxed::task(ops = 2, bytes = 16)]
@@ -217,7 +218,7 @@ async fn drops_a_send(file: FileHandle, bytes: Bytes<'_>) -> Result<usize, Error
 #[test]
 fn pieces_of_a_dropped_send_are_lent_until_it_has_ended() {
     lab!(ex, script, run, pool = 1, ops = 1);
-    static FILES: FileTable<2> = FileTable::new(|_| {});
+    static FILES: FileTable<2> = FileTable::new();
     script.on_cancel(OnCancel::Ignore);
     // SAFETY: R4: the scripted loop has no real files.
     let file = unsafe { FILES.control().reserve().unwrap().open(3) };

@@ -12,11 +12,11 @@ use unboxed::task::JoinError;
 use unboxed::yield_now;
 use unboxed_tests::{Drops, lab};
 
-static TABLE: TaskTable<8, 2> = TaskTable::new("scoped");
+static TABLE: TaskTable<8, 2> = TaskTable::new();
 
 #[test]
 fn bodies_borrow_and_give_their_outputs() {
-    static TABLE: TaskTable<4, 2> = TaskTable::new("borrows");
+    static TABLE: TaskTable<4, 2> = TaskTable::new();
     lab!(ex, script, run, pool = 1, ops = 0);
     let _ = run::memory();
     script.automatic(Some(|_| Some(0)));
@@ -48,7 +48,7 @@ fn bodies_borrow_and_give_their_outputs() {
 
 #[test]
 fn a_panic_in_the_closure_or_in_a_task_still_waits_for_all() {
-    static TABLE: TaskTable<4, 2> = TaskTable::new("panics");
+    static TABLE: TaskTable<4, 2> = TaskTable::new();
     lab!(ex, script, run, pool = 1, ops = 0);
     let _ = run::memory();
     script.automatic(Some(|_| Some(0)));
@@ -86,7 +86,7 @@ fn a_panic_in_the_closure_or_in_a_task_still_waits_for_all() {
 
 #[test]
 fn an_aborted_one_is_dropped_within_the_scope_and_its_operation_outlives_it_harmlessly() {
-    static TABLE: TaskTable<1, 2> = TaskTable::new("aborted");
+    static TABLE: TaskTable<1, 2> = TaskTable::new();
     lab!(ex, script, run, pool = 1, ops = 0);
     let _ = run::memory();
     script.on_cancel(unboxed::event_loop::scripted::OnCancel::Ignore);
@@ -122,7 +122,7 @@ fn an_aborted_one_is_dropped_within_the_scope_and_its_operation_outlives_it_harm
 
 #[test]
 fn a_body_runs_once_and_a_full_table_gives_it_back() {
-    static TABLE: TaskTable<1, 0> = TaskTable::new("one");
+    static TABLE: TaskTable<1, 0> = TaskTable::new();
     lab!(ex, _script, run, pool = 1, ops = 0);
     let _ = run::memory();
     let (mut one, mut two) = (pin!(StackBody::new(async { 1 })), pin!(StackBody::new(async { 2 })));

@@ -84,7 +84,7 @@ async fn random_body(rng: Rng, drops: Drops) -> Option<unboxed_tests::Dropped> {
 
 #[test]
 fn every_byte_comes_back_in_random_lives() {
-    static TABLE: TaskTable<32, 2> = TaskTable::new("random");
+    static TABLE: TaskTable<32, 2> = TaskTable::new();
     lab!(ex, script, run, pool = 1, ops = 0);
     let _ = run::memory();
     std::panic::set_hook(Box::new(|_| {}));
@@ -137,7 +137,7 @@ fn every_byte_comes_back_in_random_lives() {
 
 #[test]
 fn an_allocator_that_fails_at_the_nth_call_loses_nothing() {
-    static TABLE: TaskTable<4, 0> = TaskTable::new("failing");
+    static TABLE: TaskTable<4, 0> = TaskTable::new();
     lab!(ex, _script, run, pool = 1, ops = 0);
     let _ = run::memory();
     #[derive(Clone)]
@@ -190,7 +190,7 @@ fn an_allocator_that_fails_at_the_nth_call_loses_nothing() {
 fn an_arena_counts_seals_and_resets() {
     static REGION: Bump<1024> = Bump::new();
     static ARENA: Arena<&Bump<1024>> = Arena::new("sealed", &REGION);
-    static TABLE: TaskTable<16, 0> = TaskTable::new("sealed");
+    static TABLE: TaskTable<16, 0> = TaskTable::new();
     lab!(ex, _script, run, pool = 1, ops = 0);
     let _ = run::memory();
     let mut handles = Vec::new();
@@ -268,7 +268,7 @@ fn slab_and_bump_give_each_byte_to_one() {
 
 #[test]
 fn a_body_waits_for_the_system_before_its_header_is_used_again() {
-    static TABLE: TaskTable<1, 1> = TaskTable::new("pinned");
+    static TABLE: TaskTable<1, 1> = TaskTable::new();
     lab!(ex, script, run, pool = 1, ops = 0);
     let _ = run::memory();
     script.on_cancel(unboxed::event_loop::scripted::OnCancel::Ignore);

@@ -10,7 +10,7 @@ use unboxed::task::{Bytes, block_overhead};
 
 static LOOP: ScriptedLoop<8> = ScriptedLoop::new();
 static WORKER: WorkerStorage = WorkerStorage::new();
-static FILES: FileTable<2> = FileTable::new(|_| {});
+static FILES: FileTable<2> = FileTable::new();
 static BYTES_AT: AtomicUsize = AtomicUsize::new(0);
 
 #[unboxed::task(pool = 1, ops = 1, bytes = 1024)]

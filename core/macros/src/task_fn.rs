@@ -198,12 +198,13 @@ impl Task {
                     #limit
                     const __UNBOXED_SIZE: usize = #support::blocks_size::<__UnboxedArgs, _, #numbers>(#start);
                     static __UNBOXED_POOL: #support::PoolStorage<__UNBOXED_SIZE> =
-                        #support::PoolStorage::new(#text, #local);
+                        #support::PoolStorage::new();
                     // SAFETY: SUPPORT-1: the storage is this function's own, and its size came from the same
                     // function with the same numbers.
                     unsafe {
                         #support::pool_of::<__UnboxedArgs, _, #numbers, __UNBOXED_SIZE>(
                             &__UNBOXED_POOL,
+                            #text,
                             #start,
                         )
                     }

@@ -68,7 +68,7 @@ impl Executor {
         }
         worker.event_loop.set(Some(event_loop));
         worker.set_bell(Some(event_loop.doorbell()));
-        worker.spares.set(&storage.spares);
+        worker.set_spares(&storage.spares);
         worker.spares_per_task.set(spares_per_task);
         worker.root.set(storage.root.header());
         worker.wheel.start(event_loop.now());
@@ -147,14 +147,14 @@ impl Executor {
         });
         let event_loop = worker.event_loop();
         let deadline = event_loop.now().saturating_add(timeout_ns);
-        worker.wake_at.set(deadline);
+        worker.set_wake_at(deadline);
         while worker.in_flight.get() != 0 || !worker.queue.is_empty() || !worker.inbox.is_empty() {
             worker.turn(Budget { polls: 256, sleep: true });
             if event_loop.now() >= deadline {
                 break;
             }
         }
-        worker.wake_at.set(u64::MAX);
+        worker.set_wake_at(u64::MAX);
         self.detach(&mut report);
         report
     }
@@ -216,6 +216,6 @@ fn for_each_slot(worker: &'static Worker, mut f: impl FnMut(&'static Slot)) {
     };
     task::for_each_task(|_, slots| slots.iter().for_each(&mut look));
     TaskRef(worker.root.get()).slots().iter().for_each(&mut look);
-    worker.spares.get().iter().for_each(&mut look);
+    worker.spares().iter().for_each(&mut look);
     crate::file::for_each_slot(&mut look);
 }

@@ -25,15 +25,11 @@ pub(crate) struct RootBlock<const K: usize> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RootBody {
     data: *mut (),
-    poll: unsafe fn(*mut (), &mut Context<'_>) -> bool,
+    poll: Option<unsafe fn(*mut (), &mut Context<'_>) -> bool>,
 }
 
 impl RootBody {
-    pub const NONE: Self = Self { data: core::ptr::null_mut(), poll: no_body };
-}
-
-unsafe fn no_body(_: *mut (), _: &mut Context<'_>) -> bool {
-    true
+    pub const NONE: Self = Self { data: core::ptr::null_mut(), poll: None };
 }
 
 impl<const K: usize> core::fmt::Debug for RootBlock<K> {
@@ -68,7 +64,7 @@ impl<const K: usize> RootBlock<K> {
         let body = worker.root_body.get();
         let waker = task::waker_of(TaskRef(header));
         // SAFETY: ROOT-1.
-        let done = unsafe { (body.poll)(body.data, &mut Context::from_waker(&waker)) };
+        let done = body.poll.is_none_or(|poll| unsafe { poll(body.data, &mut Context::from_waker(&waker)) });
         if done { BODY_DONE } else { BODY_PENDING }
     }
 
@@ -117,7 +113,7 @@ impl<'f> RootRun<'f> {
         // SAFETY: pinned, and not moved through the pointer.
         let data = core::ptr::from_mut(unsafe { future.get_unchecked_mut() }).cast();
         let task = TaskRef(header);
-        let body = RootBody { data, poll: Rooted::<F>::poll };
+        let body = RootBody { data, poll: Some(Rooted::<F>::poll) };
         end(worker, task);
         // Operations of an earlier root that have not ended keep their slots, and their references.
         let slots = task.slots().iter().enumerate();

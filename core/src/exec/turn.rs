@@ -130,7 +130,7 @@ impl Worker {
         if !sleep || !idle || self.root_has_ended() {
             return Wait::No;
         }
-        let deadline = self.wheel.next_deadline().unwrap_or(u64::MAX).min(self.wake_at.get());
+        let deadline = self.wheel.next_deadline().unwrap_or(u64::MAX).min(self.wake_at());
         if deadline != u64::MAX && deadline <= self.event_loop().now() {
             return Wait::No;
         }

@@ -59,12 +59,13 @@ pub struct Worker {
     pub(crate) wheel: Wheel,
     pub(crate) orphans: SlotList,
     pub(crate) full: SlotList,
-    pub(crate) spares: Cell<&'static [Slot]>,
+    spares: Cell<Option<&'static [Slot]>>,
     pub(crate) spares_per_task: Cell<u32>,
     pub(crate) in_flight: Cell<u32>,
     pub(crate) root: Cell<*const Header>,
     pub(crate) root_body: Cell<RootBody>,
-    pub(crate) wake_at: Cell<u64>,
+    /// When a turn ends its sleep at the latest, as its complement: zero is never.
+    wake_at: Cell<u64>,
     /// Counters.
     pub stats: Stats,
 }
@@ -93,12 +94,12 @@ impl Worker {
             wheel: Wheel::new(),
             orphans: SlotList::new(),
             full: SlotList::new(),
-            spares: Cell::new(&[]),
+            spares: Cell::new(None),
             spares_per_task: Cell::new(0),
             in_flight: Cell::new(0),
             root: Cell::new(ptr::null()),
             root_body: Cell::new(RootBody::NONE),
-            wake_at: Cell::new(u64::MAX),
+            wake_at: Cell::new(0),
             stats: Stats::new(),
         }
     }
@@ -120,6 +121,25 @@ impl Worker {
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.life.load(Ordering::Relaxed) == STARTED
+    }
+
+    /// The slots for tasks that have used up their own.
+    pub(crate) fn spares(&self) -> &'static [Slot] {
+        self.spares.get().unwrap_or_default()
+    }
+
+    pub(crate) fn set_spares(&self, spares: &'static [Slot]) {
+        self.spares.set(Some(spares));
+    }
+
+    /// When a turn ends its sleep at the latest, in nanoseconds of the loop's clock.
+    #[inline]
+    pub(crate) fn wake_at(&self) -> u64 {
+        !self.wake_at.get()
+    }
+
+    pub(crate) fn set_wake_at(&self, deadline: u64) {
+        self.wake_at.set(!deadline);
     }
 
     pub(crate) fn set_bell(&self, bell: Option<&'static dyn Doorbell>) {
@@ -178,7 +198,7 @@ impl Worker {
         let taken = &task.core().spares;
         let mine = |s: &&Slot| s.is_free() && s.owner.get() == task.0;
         let nobodys = |s: &&Slot| s.is_free() && s.owner.get().is_null();
-        let spares = self.spares.get();
+        let spares = self.spares();
         if let Some(slot) = spares.iter().find(mine) {
             return Some(slot);
         }
@@ -193,7 +213,7 @@ impl Worker {
 
     /// Whether a slot is one of this worker's spares.
     pub(crate) fn is_spare(&self, slot: &Slot) -> bool {
-        self.spares.get().as_ptr_range().contains(&ptr::from_ref(slot))
+        self.spares().as_ptr_range().contains(&ptr::from_ref(slot))
     }
 }
 

@@ -14,7 +14,6 @@ use spin::mutex::SpinMutex;
 #[derive(Debug)]
 pub struct TableControl {
     inner: SpinMutex<Inner>,
-    close: fn(RawFile),
     next_table: AtomicPtr<TableControl>,
 }
 
@@ -27,6 +26,7 @@ struct Inner {
     used: u32,
     used_max: u32,
     refused: u32,
+    close: Option<fn(RawFile)>,
 }
 
 // SAFETY: it points to the static entries behind it.
@@ -57,18 +57,30 @@ pub struct FileTableMemory {
 static TABLES: AtomicPtr<TableControl> = AtomicPtr::new(ptr::null_mut());
 
 impl<const N: usize> FileTable<N> {
-    /// An empty table. `close` closes a descriptor where no loop is at hand.
-    pub const fn new(close: fn(RawFile)) -> Self {
-        let inner =
-            Inner { entries: ptr::null(), count: 0, free: None, fresh: 0, used: 0, used_max: 0, refused: 0 };
+    /// An empty table. It is all zeros, hence in `.bss` as a static.
+    pub const fn new() -> Self {
+        let inner = Inner {
+            entries: ptr::null(),
+            count: 0,
+            free: None,
+            fresh: 0,
+            used: 0,
+            used_max: 0,
+            refused: 0,
+            close: None,
+        };
         Self {
             control: TableControl {
                 inner: SpinMutex::new(inner),
-                close,
                 next_table: AtomicPtr::new(ptr::null_mut()),
             },
             entries: [const { FileEntry::new() }; N],
         }
+    }
+
+    /// How a descriptor is closed where no loop is at hand; without this it is not.
+    pub fn on_close(&'static self, close: fn(RawFile)) {
+        self.control.inner.lock().close = Some(close);
     }
 
     /// The part that does not know `N`.
@@ -84,6 +96,12 @@ impl<const N: usize> FileTable<N> {
             self.control.register();
         }
         &self.control
+    }
+}
+
+impl<const N: usize> Default for FileTable<N> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -130,14 +148,21 @@ impl TableControl {
     pub(crate) fn close(&self, fd: RawFile) {
         match current::get().and_then(|w| w.event_loop.get()) {
             Some(event_loop) => event_loop.close_file(fd),
-            None => (self.close)(fd),
+            None => self.close_directly(fd),
+        }
+    }
+
+    fn close_directly(&self, fd: RawFile) {
+        let close = self.inner.lock().close;
+        if let Some(close) = close {
+            close(fd);
         }
     }
 
     /// Closes a connection that found no entry. Directly, as the loop may be reaping.
     pub(crate) fn refuse(&self, fd: RawFile) {
         self.inner.lock().refused += 1;
-        (self.close)(fd);
+        self.close_directly(fd);
     }
 
     pub(crate) fn give_back(&self, entry: &'static FileEntry) {

@@ -23,7 +23,7 @@ pub trait Rewind {
 ///
 /// static REGION: Bump<4096> = Bump::new();
 /// static ARENA: Arena<&Bump<4096>> = Arena::new("bodies", &REGION);
-/// static TASKS: TaskTable<16, 2> = TaskTable::new("sessions");
+/// static TASKS: TaskTable<16, 2> = TaskTable::new();
 ///
 /// async fn session(number: u32) -> u32 {
 ///     number

@@ -134,7 +134,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// # static WORKER: WorkerStorage<1, 1> = WorkerStorage::new();
 /// # static LOOP: ScriptedLoop<8> = ScriptedLoop::new();
 /// # let mut executor = Executor::start(&WORKER, &LOOP, 0).unwrap();
-/// static TASKS: TaskTable<4, 1> = TaskTable::new("scoped");
+/// static TASKS: TaskTable<4, 1> = TaskTable::new();
 ///
 /// let words = ["three", "borrowed", "words"];
 /// let mut long = pin!(StackBody::new(async { words.iter().filter(|w| w.len() > 5).count() }));
@@ -162,7 +162,7 @@ pub fn scope<'env, D: ScopeDriver, R>(
 /// Whether this thread's worker may not sleep, whatever there is to do.
 fn stay_awake(awake: bool) {
     if let Some(worker) = current::get() {
-        worker.wake_at.set(if awake { 0 } else { u64::MAX });
+        worker.set_wake_at(if awake { 0 } else { u64::MAX });
     }
 }
 

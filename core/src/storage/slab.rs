@@ -1,7 +1,7 @@
 //! Equal blocks, each for one body.
 //!
 //! SLAB-1: a block is in the free list, above `fresh`, or one body's. A free block's first bytes hold the
-//! number of the next free one.
+//! number of the next free one, counted from one, so that an empty slab is all zeros.
 
 use super::alloc::BodyAlloc;
 use core::alloc::Layout;
@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use spin::mutex::SpinMutex;
 
-const NONE: u32 = u32::MAX;
+const NONE: u32 = 0;
 
 /// One block, aligned for what futures usually hold.
 #[repr(C, align(64))]
@@ -43,7 +43,7 @@ impl<const SIZE: usize, const COUNT: usize> Slab<SIZE, COUNT> {
     pub const fn new() -> Self {
         const {
             assert!(SIZE >= 4, "a slab's block holds at least four bytes");
-            assert!(COUNT < NONE as usize, "a slab has at most 2^32 - 2 blocks");
+            assert!(COUNT < u32::MAX as usize, "a slab has at most 2^32 - 2 blocks");
         }
         Self {
             rooms: UnsafeCell::new(MaybeUninit::uninit()),
@@ -71,7 +71,7 @@ unsafe impl<const SIZE: usize, const COUNT: usize> BodyAlloc for &'static Slab<S
         }
         let mut state = self.state.lock();
         let index = if state.free != NONE {
-            let index = state.free;
+            let index = state.free - 1;
             // SAFETY: SLAB-1: a free block holds the number of the next.
             state.free = unsafe { self.room(index).cast::<u32>().read() };
             index
@@ -90,7 +90,7 @@ unsafe impl<const SIZE: usize, const COUNT: usize> BodyAlloc for &'static Slab<S
         let mut state = self.state.lock();
         // SAFETY: SLAB-1: the block is nobody's again.
         unsafe { data.cast::<u32>().write(state.free) };
-        state.free = index as u32;
+        state.free = index as u32 + 1;
         state.used -= 1;
     }
 

@@ -106,32 +106,43 @@ pub(super) unsafe fn give_back<const K: usize>(header: *const Header) {
 }
 
 impl<const N: usize, const K: usize> TaskTable<N, K> {
-    /// All free; the name is for messages and memory maps.
-    pub const fn new(name: &'static str) -> Self {
+    /// All free. It is all zeros, hence in `.bss` as a static.
+    pub const fn new() -> Self {
         const {
             assert!(N > 0 && N < u32::MAX as usize, "a table has at least one task");
             assert!(K <= 64, "a task has at most 64 slots of its own");
         }
-        Self { blocks: UnsafeCell::new(MaybeUninit::zeroed()), control: PoolControl::new(name) }
+        Self { blocks: UnsafeCell::new(MaybeUninit::zeroed()), control: PoolControl::new() }
     }
 
-    const NOBODY: TaskVtable = TaskVtable {
-        poll: no_body,
-        stop: no_body,
-        drop_output: nothing,
-        release: nothing,
-        slots: K as u32,
-        context: ptr::null(),
-        name: "(free)",
-    };
+    const fn nobody(name: &'static str) -> TaskVtable {
+        TaskVtable {
+            poll: no_body,
+            stop: no_body,
+            drop_output: nothing,
+            release: nothing,
+            slots: K as u32,
+            context: ptr::null(),
+            name,
+        }
+    }
+
+    /// Names the table, for messages and memory maps. Before its first use; later it changes nothing.
+    pub fn name(&'static self, name: &'static str) {
+        self.info_named(name);
+    }
 
     fn info(&'static self) -> &'static PoolInfo {
+        self.info_named("task table")
+    }
+
+    fn info_named(&'static self, name: &'static str) -> &'static PoolInfo {
         register(&self.control, || PoolInfo {
             blocks: self.blocks.get().cast(),
             stride: size_of::<TableBlock<K>>(),
             count: N as u32,
             body_offset: 0,
-            vtable: Self::NOBODY,
+            vtable: Self::nobody(name),
         })
     }
 
@@ -196,6 +207,12 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
         // SAFETY: the body lies there.
         let output = unsafe { (*place.as_ptr()).body.get() };
         Ok(JoinHandle::new(task, output.cast()))
+    }
+}
+
+impl<const N: usize, const K: usize> Default for TaskTable<N, K> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

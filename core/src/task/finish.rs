@@ -36,7 +36,7 @@ impl Drop for Unref {
 /// before the marking, so that no completion in between finds the count too low.
 #[cold]
 fn take_back_slots(worker: &'static Worker, task: TaskRef) {
-    let spares = worker.spares.get().iter().filter(|s| s.owner.get() == task.0);
+    let spares = worker.spares().iter().filter(|s| s.owner.get() == task.0);
     let taken = task.slots().iter().filter(|s| !s.is_free()).count() as u32 + spares.clone().count() as u32;
     if taken == 0 {
         return;

@@ -25,7 +25,6 @@ pub struct PoolControl {
     inner: SpinMutex<PoolInner>,
     pub(crate) info: Once<PoolInfo>,
     pub(crate) next_pool: AtomicPtr<PoolControl>,
-    pub(crate) name: &'static str,
 }
 
 #[derive(Debug)]
@@ -57,8 +56,8 @@ unsafe impl Send for PoolInfo {}
 unsafe impl Sync for PoolInfo {}
 
 impl PoolControl {
-    /// A pool that is not in use yet.
-    pub const fn new(name: &'static str) -> Self {
+    /// A pool that is not in use yet: all zeros.
+    pub const fn new() -> Self {
         Self {
             inner: SpinMutex::new(PoolInner {
                 free: ptr::null(),
@@ -70,7 +69,6 @@ impl PoolControl {
             }),
             info: Once::new(),
             next_pool: AtomicPtr::new(ptr::null_mut()),
-            name,
         }
     }
 
@@ -121,7 +119,7 @@ impl PoolControl {
     pub(crate) fn memory(&'static self, info: &PoolInfo) -> PoolMemory {
         let inner = self.inner.lock();
         PoolMemory {
-            name: self.name,
+            name: info.vtable.name,
             blocks: info.count,
             block_bytes: info.stride,
             used: inner.used,
@@ -133,6 +131,12 @@ impl PoolControl {
     /// How many blocks have ever been claimed: the ones whose headers may be looked at.
     pub(crate) fn touched(&self) -> u32 {
         self.inner.lock().fresh
+    }
+}
+
+impl Default for PoolControl {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -208,7 +212,7 @@ pub struct Pool<A, T> {
 
 impl<A, T> core::fmt::Debug for Pool<A, T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Pool({})", self.control.name)
+        write!(f, "Pool({})", self.info.vtable.name)
     }
 }
 
@@ -240,7 +244,7 @@ impl<A, T> Pool<A, T> {
     pub fn try_reserve(self) -> Result<Reservation<A, T>, ReserveError> {
         match self.control.claim(self.info) {
             Some(task) => Ok(Reservation { pool: self, task }),
-            None => Err(ReserveError::PoolFull { task: self.control.name, blocks: self.info.count }),
+            None => Err(ReserveError::PoolFull { task: self.info.vtable.name, blocks: self.info.count }),
         }
     }
 

@@ -77,7 +77,6 @@ const ALIGN: usize = 128;
 pub struct PoolStorage<const SIZE: usize> {
     blocks: UnsafeCell<MaybeUninit<[u8; SIZE]>>,
     control: PoolControl,
-    local: bool,
 }
 
 // SAFETY: blocks follow the rules of their headers, the control its lock.
@@ -85,14 +84,20 @@ unsafe impl<const SIZE: usize> Sync for PoolStorage<SIZE> {}
 
 impl<const SIZE: usize> core::fmt::Debug for PoolStorage<SIZE> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "PoolStorage({}, local {})", self.control.name, self.local)
+        write!(f, "PoolStorage({SIZE} bytes)")
     }
 }
 
 impl<const SIZE: usize> PoolStorage<SIZE> {
-    /// Storage for the pool of the task `name`.
-    pub const fn new(name: &'static str, local: bool) -> Self {
-        Self { blocks: UnsafeCell::new(MaybeUninit::zeroed()), control: PoolControl::new(name), local }
+    /// Storage for a pool: all zeros, so that it lies in `.bss`; even its name comes later.
+    pub const fn new() -> Self {
+        Self { blocks: UnsafeCell::new(MaybeUninit::zeroed()), control: PoolControl::new() }
+    }
+}
+
+impl<const SIZE: usize> Default for PoolStorage<SIZE> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -104,6 +109,7 @@ impl<const SIZE: usize> PoolStorage<SIZE> {
 #[inline]
 pub unsafe fn pool_of<A, F: TaskFn<A>, const N: usize, const K: usize, const B: usize, const SIZE: usize>(
     storage: &'static PoolStorage<SIZE>,
+    name: &'static str,
     _: F,
 ) -> Pool<A, F::Out> {
     const {
@@ -117,10 +123,7 @@ pub unsafe fn pool_of<A, F: TaskFn<A>, const N: usize, const K: usize, const B: 
             stride: size_of::<Block<F::Fut, K, B>>(),
             count: N as u32,
             body_offset: Block::<F::Fut, K, B>::BODY_OFFSET,
-            vtable: Block::<F::Fut, K, B>::vtable(
-                storage.control.name,
-                core::ptr::from_ref(&storage.control).cast(),
-            ),
+            vtable: Block::<F::Fut, K, B>::vtable(name, core::ptr::from_ref(&storage.control).cast()),
         }
     });
     Pool { control: &storage.control, info, write: write::<A, F, K, B>, types: PhantomData }

@@ -68,7 +68,7 @@ impl<const FILES: usize, const ROOT_OPS: usize, const SPARES: usize> RuntimeCell
     pub const fn new() -> Self {
         Self {
             worker: WorkerStorage::new(),
-            files: FileTable::new(close_fd),
+            files: FileTable::new(),
             ring: RingPlace(UnsafeCell::new(MaybeUninit::uninit())),
             taken: AtomicBool::new(false),
         }
@@ -99,6 +99,7 @@ impl<const FILES: usize, const ROOT_OPS: usize, const SPARES: usize> RuntimeCell
             unsafe { self.ring.0.get().cast::<RingLoop>().drop_in_place() };
             return Err(StartError::InUse);
         };
+        self.files.on_close(close_fd);
         Ok(Runtime {
             executor: ManuallyDrop::new(executor),
             table: self.files.control(),
