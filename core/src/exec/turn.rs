@@ -186,20 +186,26 @@ struct Running {
 }
 
 impl Drop for Running {
-    #[cold]
+    #[inline]
     fn drop(&mut self) {
-        let Self { worker, task, stopping } = *self;
-        count(&worker.stats.panics);
-        let word = &task.header().state;
-        worker.task.set(core::ptr::null());
-        if stopping || word.load() & state::BODY_GONE != 0 {
-            word.mark(state::PANICKED | state::NO_OUTPUT);
-            task::finish(worker, task);
-            return;
-        }
-        word.mark(state::PANICKED | state::NO_OUTPUT | state::ABORTED | state::QUEUED);
-        if word.pending() {
-            worker.queue.push(task);
-        }
+        panicked(self.worker, self.task, self.stopping);
+    }
+}
+
+/// By value, so that the guard of each poll stays in registers.
+#[cold]
+#[inline(never)]
+fn panicked(worker: &'static Worker, task: TaskRef, stopping: bool) {
+    count(&worker.stats.panics);
+    let word = &task.header().state;
+    worker.task.set(core::ptr::null());
+    if stopping || word.load() & state::BODY_GONE != 0 {
+        word.mark(state::PANICKED | state::NO_OUTPUT);
+        task::finish(worker, task);
+        return;
+    }
+    word.mark(state::PANICKED | state::NO_OUTPUT | state::ABORTED | state::QUEUED);
+    if word.pending() {
+        worker.queue.push(task);
     }
 }

@@ -5,10 +5,13 @@
 //! | publish | `swap(LIVE \| QUEUED \| CLAIMED)` | always: the block is claimed and unpublished |
 //! | wake | `fetch_or(QUEUED)` | it was LIVE and neither QUEUED nor RUNNING |
 //! | abort | `fetch_or(ABORTED \| QUEUED)` | the same test |
-//! | start | `fetch_xor(QUEUED \| RUNNING)` | always: only the owner of the queue place starts |
-//! | pending | `fetch_and(!RUNNING)` | QUEUED came meanwhile: the runner enqueues it |
-//! | done | `fetch_and(!(LIVE \| RUNNING))` | always: the runner |
+//! | start | QUEUED to RUNNING, `fetch_add(RUNNING - QUEUED)` | always: only the owner of the queue place starts |
+//! | pending | RUNNING off, `fetch_sub(RUNNING)` | QUEUED came meanwhile: the runner enqueues it |
+//! | done | LIVE and RUNNING off, `fetch_sub(LIVE + RUNNING)` | always: the runner |
 //! | detach | `fetch_or(DETACHED)` | LIVE was clear: the handle drops the output |
+//!
+//! The runner's steps know the bits that they change, and nobody else changes those: so they are sums, which a
+//! processor does in one instruction where a logical step that answers is a loop.
 //!
 //! STATE-1: zero means free, so a pool of zeroed memory is a pool of free blocks.
 //! STATE-2: a wake is unconditional. One that returns early on a plain load loses the release edge of
@@ -81,7 +84,7 @@ impl StateWord {
     /// From the queue to running; returns the word before.
     #[inline]
     pub fn start(&self) -> u32 {
-        let before = self.0.fetch_xor(QUEUED | RUNNING, Ordering::AcqRel);
+        let before = self.0.fetch_add(RUNNING - QUEUED, Ordering::AcqRel);
         debug_assert_eq!(before & (LIVE | QUEUED | RUNNING), LIVE | QUEUED);
         before
     }
@@ -90,7 +93,9 @@ impl StateWord {
     #[inline]
     #[must_use]
     pub fn pending(&self) -> bool {
-        self.0.fetch_and(!RUNNING, Ordering::AcqRel) & QUEUED != 0
+        let before = self.0.fetch_sub(RUNNING, Ordering::AcqRel);
+        debug_assert_eq!(before & (LIVE | RUNNING), LIVE | RUNNING);
+        before & QUEUED != 0
     }
 
     /// The runner's note of an ending without output, before `done`.
@@ -103,7 +108,9 @@ impl StateWord {
     /// The body has ended and its output is written; returns the word before.
     #[inline]
     pub fn done(&self) -> u32 {
-        self.0.fetch_and(!(LIVE | RUNNING), Ordering::AcqRel)
+        let before = self.0.fetch_sub(LIVE + RUNNING, Ordering::AcqRel);
+        debug_assert_eq!(before & (LIVE | RUNNING), LIVE | RUNNING);
+        before
     }
 
     /// The join handle goes; returns the word before.
