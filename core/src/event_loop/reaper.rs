@@ -5,9 +5,8 @@
 //! only linked; dispatch frees it. REAP-3: the batch has room before a completion is taken.
 
 use super::OpToken;
-use crate::exec::Worker;
-use crate::op::{IN_FLIGHT, Slot, SlotKind};
-use crate::sync::Ordering;
+use crate::exec::{Worker, count};
+use crate::op::{Slot, SlotKind};
 
 /// Which completion of its operation this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,20 +42,22 @@ impl Reaper<'_> {
     #[inline]
     pub fn complete(&mut self, token: OpToken, result: i32, kind: Completion) {
         self.reaped += 1;
-        let Some(slot) = Slot::of_token(token) else {
-            return self.worker.stats.stale_completions.set(self.worker.stats.stale_completions.get() + 1);
+        let Some((slot, word)) = Slot::of_token(token) else {
+            return self.stale();
         };
-        if slot.state.load(Ordering::Relaxed) & 7 != IN_FLIGHT {
-            return self.worker.stats.stale_completions.set(self.worker.stats.stale_completions.get() + 1);
-        }
         match kind {
             Completion::More => self.more(slot, result),
             Completion::Last => {
                 slot.result.set(result);
-                self.worker.finish_slot(slot);
+                self.worker.finish_slot(slot, word);
             }
-            Completion::Notification => self.worker.finish_slot(slot),
+            Completion::Notification => self.worker.finish_slot(slot, word),
         }
+    }
+
+    #[cold]
+    fn stale(&self) {
+        count(&self.worker.stats.stale_completions);
     }
 
     #[cold]

@@ -44,4 +44,4 @@ pub use {
 };
 
 #[cfg(not(loom))]
-pub(crate) use orphan::FLAG_RETRY;
+pub(crate) use {orphan::FLAG_RETRY, stats::count};

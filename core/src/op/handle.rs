@@ -407,7 +407,7 @@ fn abandon(slot: &'static Slot, generation: u32) {
     // SAFETY: WORKER-1.
     let worker = unsafe { &*worker };
     match state {
-        IN_FLIGHT if slot.kind.get() == SlotKind::Timer && !slot.orphan.get() => {
+        IN_FLIGHT if slot.kind.get() == SlotKind::Timer && !slot.is_orphan() => {
             let waker = worker.drop_timer(slot);
             let owner = slot.owner.get();
             if worker.task.get() == owner && !owner.is_null() {

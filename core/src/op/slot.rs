@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `state` | submitter (FREE to IN_FLIGHT), loop (to READY or, for an orphan, to FREE), holder (READY to FREE on its own task, to TAKING elsewhere), the ending task (READY to FREE) |
 //! | `result`, `flags` | the loop while IN_FLIGHT, the holder after READY |
-//! | `waker`, `has_waker`, `orphan`, `queued`, `link` | the submitter before IN_FLIGHT, then the loop's thread |
+//! | `waker`, `marks`, `queued`, `link` | the submitter before IN_FLIGHT, then the loop's thread |
 //! | `req`, `post`, `alt_waker` | a holder on another thread leaves a message, the loop's thread takes it |
 //! | `hold` | the ending task and whoever lets the slot go (`hold.rs`) |
 //! | `owner`, `worker` | written by the submitter, read by all until FREE |
@@ -42,6 +42,11 @@ pub(crate) const DETACHED: u32 = 4;
 const STATE_BITS: u32 = 3;
 const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
 
+/// `marks`: a waker lies in the slot.
+const HAS_WAKER: u8 = 1;
+/// `marks`: the holder is gone.
+const ORPHAN: u8 = 2;
+
 /// What a holder on another thread asks of the loop's thread; shares its word with the generation.
 pub(crate) const REQ_WAKER: u32 = 1;
 pub(crate) const REQ_CANCEL: u32 = 2;
@@ -69,8 +74,7 @@ pub struct Slot {
     pub(crate) flags: Cell<u32>,
     pub(crate) req: AtomicU32,
     pub(crate) hold: Hold,
-    pub(crate) has_waker: Cell<bool>,
-    pub(crate) orphan: Cell<bool>,
+    marks: Cell<u8>,
     pub(crate) kind: SharedKind,
     pub(crate) queued: Cell<Queued>,
     pub(crate) waker: UnsafeCell<MaybeUninit<Waker>>,
@@ -164,8 +168,7 @@ impl Slot {
             flags: Cell::new(0),
             req: AtomicU32::new(0),
             hold: Hold::new(),
-            has_waker: Cell::new(false),
-            orphan: Cell::new(false),
+            marks: Cell::new(0),
             kind: SharedKind(AtomicU8::new(0)),
             queued: Cell::new(Queued::No),
             waker: UnsafeCell::new(MaybeUninit::uninit()),
@@ -176,6 +179,12 @@ impl Slot {
             alt_waker: WakerCell::new(),
             body: UnsafeCell::new(MaybeUninit::uninit()),
         }
+    }
+
+    /// The state word as its owner sees it.
+    #[inline]
+    pub(crate) fn word(&self) -> u32 {
+        self.state.load(Ordering::Relaxed)
     }
 
     /// State and generation with an acquire load.
@@ -193,27 +202,52 @@ impl Slot {
     /// FREE to IN_FLIGHT by the submitter, who owns the free slot; returns the generation.
     #[inline]
     pub(crate) fn begin(&self, owner: *const Header, worker: *const Worker, waker: Waker) -> u32 {
-        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
+        let word = self.state.load(Ordering::Relaxed);
+        debug_assert_eq!(word & STATE_MASK, FREE);
         self.result.set(0);
         self.flags.set(0);
-        self.orphan.set(false);
+        self.marks.set(HAS_WAKER);
         self.hold.reset();
         self.owner.set(owner);
         self.worker.set(worker);
         // SAFETY: SLOT-1, the submitter owns a free slot; no waker lies in it.
         unsafe { (*self.waker.get()).write(waker) };
-        self.has_waker.set(true);
-        self.state.store(pack(IN_FLIGHT, generation), Ordering::Release);
-        generation
+        self.state.store(word + (IN_FLIGHT - FREE), Ordering::Release);
+        word >> STATE_BITS
+    }
+
+    /// Whether the holder is gone.
+    #[inline]
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.marks.get() & ORPHAN != 0
+    }
+
+    /// The holder is gone; on the loop's thread while IN_FLIGHT. False when it was gone before.
+    pub(crate) fn set_orphan(&self) -> bool {
+        let before = self.marks.replace(self.marks.get() | ORPHAN);
+        before & ORPHAN == 0
+    }
+
+    /// The waker of an operation that is somebody's, if it has one, by one look; on the loop's thread while
+    /// IN_FLIGHT.
+    #[inline]
+    pub(crate) fn take_holders_waker(&self) -> Option<Waker> {
+        (self.marks.get() == HAS_WAKER).then(|| {
+            self.marks.set(0);
+            // SAFETY: SLOT-1; the mark says that one lies there.
+            unsafe { (*self.waker.get()).assume_init_read() }
+        })
     }
 
     /// Moves the waker out; on the loop's thread while IN_FLIGHT.
     #[inline]
     pub(crate) fn take_waker(&self) -> Option<Waker> {
-        if !self.has_waker.replace(false) {
+        let marks = self.marks.get();
+        if marks & HAS_WAKER == 0 {
             return None;
         }
-        // SAFETY: SLOT-1; `has_waker` says that one lies there.
+        self.marks.set(marks & !HAS_WAKER);
+        // SAFETY: SLOT-1; the mark says that one lies there.
         Some(unsafe { (*self.waker.get()).assume_init_read() })
     }
 
@@ -222,22 +256,23 @@ impl Slot {
         let old = self.take_waker();
         // SAFETY: SLOT-1.
         unsafe { (*self.waker.get()).write(waker) };
-        self.has_waker.set(true);
+        self.marks.set(self.marks.get() | HAS_WAKER);
         old
     }
 
     /// Whether the waker in the slot wakes the same task; on the loop's thread while IN_FLIGHT.
     #[inline]
     pub(crate) fn has_waker_like(&self, waker: &Waker) -> bool {
-        // SAFETY: SLOT-1; `has_waker` says that one lies there.
-        self.has_waker.get() && unsafe { (*self.waker.get()).assume_init_ref() }.will_wake(waker)
+        // SAFETY: SLOT-1; the mark says that one lies there.
+        self.marks.get() & HAS_WAKER != 0 && unsafe { (*self.waker.get()).assume_init_ref() }.will_wake(waker)
     }
 
-    /// The loop's last access in the life of an operation that somebody waits for.
+    /// The loop's last access in the life of an operation that somebody waits for; `word` is its state word,
+    /// IN_FLIGHT, which nobody else writes (SLOT-1).
     #[inline]
-    pub(crate) fn set_ready(&self) {
-        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
-        self.state.store(pack(READY, generation), Ordering::Release);
+    pub(crate) fn set_ready(&self, word: u32) {
+        debug_assert_eq!(word & STATE_MASK, IN_FLIGHT);
+        self.state.store(word + (READY - IN_FLIGHT), Ordering::Release);
     }
 
     /// Free with a new generation: the last access of whoever owns the slot now.
@@ -298,15 +333,16 @@ impl Slot {
         OpToken(unsafe { NonZeroU64::new_unchecked(address | u64::from(generation & 0xffff) << 48) })
     }
 
-    /// The slot of a token, when the token is of the present activation.
+    /// The slot of a token and its state word, when that is in flight in the activation of the token.
     #[inline]
-    pub(crate) fn of_token(token: OpToken) -> Option<&'static Slot> {
+    pub(crate) fn of_token(token: OpToken) -> Option<(&'static Slot, u32)> {
         let data = token.0.get();
         let slot = core::ptr::with_exposed_provenance::<Slot>((data & 0xffff_ffff_ffff) as usize);
         // SAFETY: SLOT-3; tokens are made from slots only.
         let slot: &'static Slot = unsafe { &*slot };
-        let generation = slot.state.load(Ordering::Relaxed) >> STATE_BITS;
-        (generation & 0xffff == (data >> 48) as u32).then_some(slot)
+        let word = slot.state.load(Ordering::Relaxed);
+        let expected = pack(IN_FLIGHT, (data >> 48) as u32);
+        (word & pack(STATE_MASK, 0xffff) == expected).then_some((slot, word))
     }
 }
 

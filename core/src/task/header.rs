@@ -142,14 +142,22 @@ impl TaskRef {
     #[inline]
     pub fn wake(self) {
         if self.header().state.wake() {
-            self.enqueue();
+            self.enqueue(current::worker());
+        }
+    }
+
+    /// The same, on the thread of `worker`, within its turn.
+    #[inline]
+    pub(crate) fn wake_on(self, worker: &'static Worker) {
+        if self.header().state.wake() {
+            self.enqueue(worker);
         }
     }
 
     /// Asks that the task's body be dropped instead of polled. From any thread.
     pub fn abort(self) {
         if self.header().state.abort() {
-            self.enqueue();
+            self.enqueue(current::worker());
         }
     }
 
@@ -158,13 +166,14 @@ impl TaskRef {
         self.header().vtable.get().map_or("(free)", |v| v.name)
     }
 
-    /// Puts the task where it runs next; the caller owns the queue place.
+    /// Puts the task where it runs next; the caller owns the queue place, and this thread is in a turn of
+    /// `worker`, or of none.
     #[inline]
-    fn enqueue(self) {
+    fn enqueue(self, worker: *const Worker) {
         let home = self.header().home.load(Ordering::Relaxed);
         // SAFETY: a published task has a home, and workers are `'static` (WORKER-1).
         let home = unsafe { &*home };
-        if core::ptr::eq(current::worker(), home) {
+        if core::ptr::eq(worker, home) {
             home.queue.push(self);
         } else {
             home.post_task(self);
