@@ -14,18 +14,18 @@
 //! end while it runs; elsewhere it claims first (SLOT-1).
 
 use super::error::Error;
-use super::keep::{Keep, KeepVtable, RawBuf};
+use super::keep::{KeepVtable, RawBuf};
 use super::slot::{
-    DETACHED, FREE, IN_FLIGHT, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotBody, SlotKind, TAKING,
-    TimerBody, same_generation,
+    DETACHED, FREE, IN_FLIGHT, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, STATE_BITS, Slot, SlotKind, TAKING,
+    pack, same_generation,
 };
-use crate::event_loop::Descriptor;
-use crate::exec::{FLAG_RETRY, Worker, current};
+use crate::exec::{FLAG_RETRY, current};
 use crate::file::FileEntry;
+use crate::sync::Ordering;
 use crate::task::{TaskRef, clone_waker};
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 /// One activation of one slot.
 #[derive(Clone, Copy, Debug)]
@@ -112,70 +112,28 @@ impl OpHandle {
         }
     }
 
-    /// Begins an operation in a slot of the running task.
-    ///
-    /// # Safety
-    /// R0 and R4: what `op` names lies in the task's block, is kept by `parts`, or is static.
-    #[inline]
-    pub(crate) unsafe fn begin(
-        &mut self,
-        cx: &Context<'_>,
-        op: &Descriptor,
-        parts: Option<Parts>,
-    ) -> Result<(), Error> {
-        let (worker, task) = place()?;
-        let slot = take_slot(worker, task)?;
-        // SAFETY: passed on; the slot is the task's and free.
-        unsafe { self.begin_in(worker, task.0, slot, clone_waker(cx.waker()), op, parts) };
-        Ok(())
+    pub(super) fn begun(&mut self, slot: &'static Slot, generation: u32) {
+        self.phase = Phase::Begun(SlotRef { slot, generation });
+        self.cancelled = false;
     }
 
-    /// The same in a slot that belongs to no task.
-    ///
-    /// # Safety
-    /// As [`begin`](Self::begin), and `slot` is free and the caller's.
-    #[inline]
-    pub(crate) unsafe fn begin_in(
-        &mut self,
-        worker: &'static Worker,
-        owner: *const crate::task::Header,
-        slot: &'static Slot,
-        waker: Waker,
-        op: &Descriptor,
-        parts: Option<Parts>,
-    ) {
-        let generation = slot.begin(owner, worker, waker);
-        match parts {
-            None => slot.kind.set(SlotKind::Plain),
-            Some(Parts { raw, vtable, file, kind }) => {
-                slot.kind.set(kind);
-                let keep = Keep { raw, vtable, file };
-                // SAFETY: SLOT-1, the submitter's.
-                unsafe { (*slot.body.get()).write(SlotBody { keep }) };
-                if let Some(file) = file {
-                    file.begin_op();
-                }
-            }
+    /// The common end of [`poll_end`](Self::poll_end): no error, on the owner's own task. Nothing happens in any
+    /// other case.
+    #[inline(always)]
+    pub(crate) fn take_ready(&mut self) -> Option<(u32, RawBuf)> {
+        let Phase::Begun(SlotRef { slot, generation }) = self.phase else { return None };
+        let word = slot.state.load(Ordering::Acquire);
+        if word != pack(READY, generation) {
+            return None;
         }
-        self.phase = Phase::Begun(SlotRef { slot, generation });
-        self.cancelled = false;
-        // SAFETY: passed on.
-        unsafe { worker.submit(slot, generation, op) };
-    }
-
-    /// Begins a timer that ends at `deadline`, in nanoseconds of the loop's clock.
-    pub(crate) fn begin_timer(&mut self, cx: &Context<'_>, deadline: u64) -> Result<(), Error> {
-        let (worker, task) = place()?;
-        let slot = take_slot(worker, task)?;
-        let generation = slot.begin(task.0, worker, clone_waker(cx.waker()));
-        slot.kind.set(SlotKind::Timer);
-        let timer = TimerBody { deadline, back: core::ptr::null(), place: 0 };
-        // SAFETY: SLOT-1, the submitter's.
-        unsafe { (*slot.body.get()).write(SlotBody { timer }) };
-        self.phase = Phase::Begun(SlotRef { slot, generation });
-        self.cancelled = false;
-        worker.begin_timer(slot, deadline);
-        Ok(())
+        // First of all: what another thread's task owns may have another user by now (HANDLE-2).
+        let task = own_task(slot)?;
+        if slot.flags.get() != 0 {
+            return None;
+        }
+        let result = u32::try_from(slot.result.get()).ok()?;
+        self.phase = Phase::Idle;
+        Some((result, take_own(slot, word, task)))
     }
 
     /// Waits for the operation that was begun.
@@ -184,50 +142,36 @@ impl OpHandle {
         let Phase::Begun(SlotRef { slot, generation }) = self.phase else {
             return Poll::Ready(Err(Error::NoTask));
         };
-        let (state, now) = slot.observe();
-        if !same_generation(now, generation) {
-            self.phase = Phase::Idle;
-            return Poll::Ready(Err(Error::TaskEnded));
+        let word = slot.state.load(Ordering::Acquire);
+        if word != pack(READY, generation) {
+            return self.poll_not_ready(slot, generation, word, cx).map(Err);
         }
-        match state {
-            READY => match take_result(slot, generation) {
-                Some(mut outcome) => {
-                    self.phase = Phase::Idle;
-                    outcome.again &= !self.cancelled;
-                    Poll::Ready(Ok(outcome))
-                }
-                None => {
-                    self.phase = Phase::Idle;
-                    Poll::Ready(Err(Error::TaskEnded))
-                }
-            },
-            IN_FLIGHT => {
-                self.wait_again(slot, generation, cx);
-                Poll::Pending
+        self.phase = Phase::Idle;
+        match take_result(slot, word) {
+            Some(mut outcome) => {
+                outcome.again &= !self.cancelled;
+                Poll::Ready(Ok(outcome))
             }
-            DETACHED => {
-                self.phase = Phase::Idle;
-                Poll::Ready(Err(Error::Closed))
-            }
-            _ => {
-                self.phase = Phase::Idle;
-                Poll::Ready(Err(Error::TaskEnded))
-            }
+            None => Poll::Ready(Err(Error::TaskEnded)),
         }
     }
 
-    /// The slot must wake this context; and a cancel that found no room is asked for again.
-    #[inline]
-    fn wait_again(&mut self, slot: &'static Slot, generation: u32, cx: &Context<'_>) {
-        if core::ptr::eq(current::worker(), slot.worker.get()) {
-            if !slot.has_waker_like(cx.waker()) {
-                let waker = clone_waker(cx.waker());
-                drop(slot.put_waker(waker));
-            }
-        } else {
-            drop(slot.alt_waker.put(clone_waker(cx.waker())));
-            slot.ask(generation, REQ_WAKER);
+    /// Still in flight, or another's by now.
+    #[inline(never)]
+    fn poll_not_ready(
+        &mut self,
+        slot: &'static Slot,
+        generation: u32,
+        word: u32,
+        cx: &Context<'_>,
+    ) -> Poll<Error> {
+        if word == pack(IN_FLIGHT, generation) {
+            wait_again(slot, generation, cx);
+            return Poll::Pending;
         }
+        self.phase = Phase::Idle;
+        let closed = word == pack(DETACHED, generation);
+        Poll::Ready(if closed { Error::Closed } else { Error::TaskEnded })
     }
 
     /// Asks that the operation end soon; its result still comes through [`poll_end`](Self::poll_end).
@@ -294,90 +238,85 @@ impl Drop for OpHandle {
     }
 }
 
-/// The worker and the task that an operation begins on.
+/// The slot must wake this context.
 #[inline]
-pub(crate) fn place() -> Result<(&'static Worker, TaskRef), Error> {
-    let worker = current::get().ok_or(Error::NoTask)?;
-    let task = worker.task().ok_or(Error::NoTask)?;
-    if !worker.is_open() {
-        return Err(Error::Closed);
+fn wait_again(slot: &'static Slot, generation: u32, cx: &Context<'_>) {
+    if core::ptr::eq(current::worker(), slot.worker.get()) {
+        if !slot.has_waker_like(cx.waker()) {
+            drop(slot.put_waker(clone_waker(cx.waker())));
+        }
+    } else {
+        drop(slot.alt_waker.put(clone_waker(cx.waker())));
+        slot.ask(generation, REQ_WAKER);
     }
-    Ok((worker, task))
 }
 
-/// A free slot of the task: by its bookkeeping, then by looking, then a spare.
-#[inline]
-fn take_slot(worker: &'static Worker, task: TaskRef) -> Result<&'static Slot, Error> {
-    let slots = task.slots();
-    let busy = &task.core().busy;
-    let index = (!busy.get()).trailing_zeros() as usize;
-    if index < slots.len() {
-        busy.set(busy.get() | 1 << index);
-        debug_assert!(slots[index].is_free());
-        return Ok(&slots[index]);
-    }
-    take_slot_slow(worker, task, slots)
-}
-
-#[cold]
-fn take_slot_slow(
-    worker: &'static Worker,
-    task: TaskRef,
-    slots: &'static [Slot],
-) -> Result<&'static Slot, Error> {
-    // Slots that came back through the loop, not through this task.
-    slots
-        .iter()
-        .find(|slot| slot.is_free())
-        .or_else(|| worker.take_spare(task))
-        .ok_or(Error::SlotsExhausted { task: task.name(), slots: slots.len() as u32 })
-}
-
-/// Takes the result out and frees the slot; none when the owner's ending came first.
-#[inline]
-fn take_result(slot: &'static Slot, generation: u32) -> Option<Outcome> {
-    let owner = slot.owner.get();
-    let worker = current::get();
-    let own = worker.is_some_and(|w| w.task.get() == owner) && !owner.is_null();
-    if !own && !slot.claim(generation) {
+/// Takes the result out of a slot whose word is READY, and frees it; none when the owner's ending came first.
+fn take_result(slot: &'static Slot, word: u32) -> Option<Outcome> {
+    let own = own_task(slot);
+    if own.is_none() && !slot.claim(word >> STATE_BITS) {
         return None;
     }
-    let (raw, file) = match slot.kind.get() {
+    let again = slot.flags.get() & FLAG_RETRY != 0;
+    let result = slot.result.get();
+    let raw = match own {
+        Some(task) => take_own(slot, word, task),
+        None => {
+            let (raw, file) = kept(slot);
+            give_back(slot, word >> STATE_BITS);
+            release(file);
+            raw
+        }
+    };
+    Some(Outcome { result, raw, again })
+}
+
+/// The slot's task, when that is the one that runs here.
+#[inline]
+fn own_task(slot: &Slot) -> Option<TaskRef> {
+    let owner = slot.owner.get();
+    let own = !owner.is_null() && current::get().is_some_and(|worker| worker.task.get() == owner);
+    own.then_some(TaskRef(owner))
+}
+
+/// HANDLE-2: takes what was kept, and frees the slot, on the owner's own task, which saw `word`.
+#[inline]
+fn take_own(slot: &'static Slot, word: u32, task: TaskRef) -> RawBuf {
+    let (raw, file) = kept(slot);
+    free_own(task, slot, word);
+    release(file);
+    raw
+}
+
+/// What lies in a READY slot of the caller's beside the result.
+#[inline]
+fn kept(slot: &Slot) -> (RawBuf, Option<&'static FileEntry>) {
+    match slot.kind.get() {
         SlotKind::Keep | SlotKind::Multi => {
             // SAFETY: SLOT-1, READY and ours; the kind says that a `Keep` lies there.
             let keep = unsafe { (*slot.body.get()).assume_init_ref().keep };
             (keep.raw, keep.file)
         }
         _ => (RawBuf::NONE, None),
-    };
-    let again = slot.flags.get() & FLAG_RETRY != 0;
-    let outcome = Outcome { result: slot.result.get(), raw, again };
-    if own {
-        free_own(TaskRef(owner), slot);
-    } else {
-        give_back(slot, generation);
     }
+}
+
+#[inline]
+fn release(file: Option<&'static FileEntry>) {
     if let Some(file) = file {
         file.release();
     }
-    Some(outcome)
 }
 
-/// HANDLE-2: on the owner's own task.
+/// HANDLE-2: on the owner's own task, which saw `word`.
 #[inline]
-fn free_own(task: TaskRef, slot: &'static Slot) {
-    slot.set_free();
-    let base = task.0.addr() + size_of::<crate::task::TaskCore>();
-    let index = slot_address(slot).wrapping_sub(base) / size_of::<Slot>();
+fn free_own(task: TaskRef, slot: &'static Slot, word: u32) {
+    let index = slot.index();
+    slot.set_free_after(word);
     if index < 64 {
         let busy = &task.core().busy;
         busy.set(busy.get() & !(1 << index));
     }
-}
-
-#[inline]
-fn slot_address(slot: &Slot) -> usize {
-    core::ptr::from_ref(slot).addr()
 }
 
 /// A claimed slot goes back through its loop's thread, which may have a message of it in its inbox.
@@ -411,7 +350,7 @@ fn abandon(slot: &'static Slot, generation: u32) {
             let waker = worker.drop_timer(slot);
             let owner = slot.owner.get();
             if worker.task.get() == owner && !owner.is_null() {
-                free_own(TaskRef(owner), slot);
+                free_own(TaskRef(owner), slot, slot.word());
             } else {
                 worker.let_go(slot);
             }

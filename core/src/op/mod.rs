@@ -20,6 +20,8 @@ pub use hold::Hold;
 pub use waker_cell::WakerCell;
 
 #[cfg(not(loom))]
+mod begin;
+#[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
 mod handle;
@@ -44,7 +46,8 @@ pub use {
 
 #[cfg(not(loom))]
 pub(crate) use {
-    handle::{Adopted, SlotRef, place},
+    begin::place,
+    handle::{Adopted, SlotRef},
     keep::{KEEP_FILE, more},
     slot::{
         FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, SlotBody, SlotKind, TAKING,

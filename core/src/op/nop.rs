@@ -25,14 +25,31 @@ pub struct Nop {
 impl Future for Nop {
     type Output = Result<(), Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.handle.slot().is_some() {
-            let outcome = core::task::ready!(self.handle.poll_end(cx))?;
-            if !outcome.again {
-                return Poll::Ready(Error::check(outcome.result).map(|_| ()));
-            }
+        if self.handle.slot().is_none() {
+            return self.begin(cx);
         }
+        match self.handle.take_ready() {
+            Some(_) => Poll::Ready(Ok(())),
+            None => self.poll_further(cx),
+        }
+    }
+}
+
+impl Nop {
+    /// All but the common end, which belongs into the caller.
+    #[inline(never)]
+    fn poll_further(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        let outcome = core::task::ready!(self.handle.poll_end(cx))?;
+        if outcome.again {
+            return self.begin(cx);
+        }
+        Poll::Ready(Error::check(outcome.result).map(|_| ()))
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         // SAFETY: R0: a no-op names no memory.
         unsafe { self.handle.begin(cx, &Descriptor::Nop, None) }?;
         Poll::Pending

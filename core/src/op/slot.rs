@@ -8,6 +8,7 @@
 //! | `req`, `post`, `alt_waker` | a holder on another thread leaves a message, the loop's thread takes it |
 //! | `hold` | the ending task and whoever lets the slot go (`hold.rs`) |
 //! | `owner`, `worker` | written by the submitter, read by all until FREE |
+//! | `index` | written by the submitter, read on the owner's own task |
 //! | `body`, `file` | submitter, then the loop's thread, then the holder |
 //!
 //! SLOT-1 (R8): one writer at a time. IN_FLIGHT belongs to the loop's thread; its store of READY or FREE
@@ -39,8 +40,11 @@ pub(crate) const READY: u32 = 2;
 pub(crate) const TAKING: u32 = 3;
 /// The runtime was closed while the system held it: never free again.
 pub(crate) const DETACHED: u32 = 4;
-const STATE_BITS: u32 = 3;
+pub(crate) const STATE_BITS: u32 = 3;
 const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
+
+/// `index` of a slot that is not one of its task's own.
+pub(crate) const NO_INDEX: u8 = 0xff;
 
 /// `marks`: a waker lies in the slot.
 const HAS_WAKER: u8 = 1;
@@ -77,6 +81,7 @@ pub struct Slot {
     marks: Cell<u8>,
     pub(crate) kind: SharedKind,
     pub(crate) queued: Cell<Queued>,
+    index: Cell<u8>,
     pub(crate) waker: UnsafeCell<MaybeUninit<Waker>>,
     pub(crate) link: Cell<*const Slot>,
     pub(crate) owner: SharedPtr<Header>,
@@ -171,6 +176,7 @@ impl Slot {
             marks: Cell::new(0),
             kind: SharedKind(AtomicU8::new(0)),
             queued: Cell::new(Queued::No),
+            index: Cell::new(0),
             waker: UnsafeCell::new(MaybeUninit::uninit()),
             link: Cell::new(core::ptr::null()),
             owner: SharedPtr::null(),
@@ -201,19 +207,26 @@ impl Slot {
 
     /// FREE to IN_FLIGHT by the submitter, who owns the free slot; returns the generation.
     #[inline]
-    pub(crate) fn begin(&self, owner: *const Header, worker: *const Worker, waker: Waker) -> u32 {
+    pub(crate) fn begin(&self, owner: *const Header, index: u8, worker: *const Worker, waker: Waker) -> u32 {
         let word = self.state.load(Ordering::Relaxed);
         debug_assert_eq!(word & STATE_MASK, FREE);
         self.result.set(0);
         self.flags.set(0);
         self.marks.set(HAS_WAKER);
         self.hold.reset();
+        self.index.set(index);
         self.owner.set(owner);
         self.worker.set(worker);
         // SAFETY: SLOT-1, the submitter owns a free slot; no waker lies in it.
         unsafe { (*self.waker.get()).write(waker) };
         self.state.store(word + (IN_FLIGHT - FREE), Ordering::Release);
         word >> STATE_BITS
+    }
+
+    /// Which of its task's own slots it is, if it is one, by the submitter's word.
+    #[inline]
+    pub(crate) fn index(&self) -> u8 {
+        self.index.get()
     }
 
     /// Whether the holder is gone.
@@ -278,8 +291,13 @@ impl Slot {
     /// Free with a new generation: the last access of whoever owns the slot now.
     #[inline]
     pub(crate) fn set_free(&self) {
-        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
-        self.state.store(pack(FREE, generation.wrapping_add(1)), Ordering::Release);
+        self.set_free_after(self.word());
+    }
+
+    /// The same for an owner who has seen the word.
+    #[inline]
+    pub(crate) fn set_free_after(&self, word: u32) {
+        self.state.store((word | STATE_MASK).wrapping_add(1), Ordering::Release);
     }
 
     /// Never free again.

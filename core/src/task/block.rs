@@ -1,7 +1,7 @@
 //! A task's block: header, bookkeeping, slots, bytes, body, in this order.
 
 use super::header::{Header, TaskCore, TaskRef};
-use super::vtable::{BODY_DONE, BODY_PENDING, TaskVtable};
+use super::vtable::{BODY_DONE, BODY_PENDING, TaskVtable, busy_beyond};
 use super::{pool, state, waker};
 use crate::op::Slot;
 use core::cell::UnsafeCell;
@@ -44,6 +44,7 @@ impl<F: Future + 'static, const K: usize, const B: usize> Block<F, K, B> {
             drop_output: Self::drop_output,
             release: pool::release_block,
             slots: K as u32,
+            busy: busy_beyond(K),
             context,
             name,
         }

@@ -6,12 +6,13 @@
 //! | `next` | the owner of the queue place; the pool while the block is free |
 //! | `vtable` | written by the claimer before publish, then only read |
 //! | `home` | written by the claimer and the runner, read by whoever won the queue place (STATE-3) |
-//! | `busy`, `spares` | the runner, while RUNNING |
+//! | `busy`, `spares` | the runner, while RUNNING; `busy` also the claimer, before publish |
 //! | `join` | the join handle while JOIN_WAKER is clear or the task is LIVE; after done only read |
 //!
 //! TASK-1 (R1): headers are `'static` and are never freed, only reused. A waker is an uncounted pointer
 //! to one; a stale wake is a spurious poll. TASK-2: zeroed memory is a free task. TASK-3: slots lie right
-//! behind the bookkeeping, at byte 64.
+//! behind the bookkeeping, at byte 64. TASK-4: from the begin of an activation the bits of `busy` from the
+//! task's number of slots on are set, and nobody clears them.
 
 use super::refs::Refs;
 use super::state::StateWord;
@@ -136,6 +137,16 @@ impl TaskRef {
         let count = vtable.slots as usize;
         // SAFETY: TASK-3; the vtable knows how many there are.
         unsafe { core::slice::from_raw_parts(self.0.cast::<TaskCore>().add(1).cast::<Slot>(), count) }
+    }
+
+    /// One of the task's own slots.
+    ///
+    /// # Safety
+    /// TASK-3: the task has more than `index`.
+    #[inline]
+    pub(crate) unsafe fn slot(self, index: u32) -> &'static Slot {
+        // SAFETY: TASK-3, by this function's contract.
+        unsafe { &*self.0.cast::<TaskCore>().add(1).cast::<Slot>().add(index as usize) }
     }
 
     /// Asks that the task be polled. From any thread.

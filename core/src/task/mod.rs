@@ -65,6 +65,6 @@ pub use {
 pub(crate) use {
     finish::{finish, unref},
     registry::for_each_task,
-    vtable::{BODY_DONE, BODY_PENDING},
+    vtable::{BODY_DONE, BODY_PENDING, busy_beyond},
     waker::{clone_of as clone_waker, of as waker_of, task_of},
 };

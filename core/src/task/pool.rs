@@ -327,6 +327,7 @@ impl<A, T> Reservation<A, T> {
         let (pool, task) = (self.pool, self.task);
         let header = task.header();
         header.vtable.set(Some(&pool.info.vtable));
+        task.core().busy.set(pool.info.vtable.busy);
         // SAFETY: POOL-1, the block is claimed by this reservation. When building the future panics, the
         // reservation's drop gives the block back.
         unsafe { (pool.write)(task.0, args) };
