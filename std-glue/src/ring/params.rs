@@ -1,8 +1,9 @@
 //! Parameter blocks: what the kernel reads only while it takes an entry, an address or a list of pieces.
 //!
-//! There is one block for each place in the submission queue (RING-3), in pages from the system. A ring that
-//! never connects and never writes several pieces never touches them.
+//! There are as many blocks as places in the submission queue, taken in turn (RING-3), in pages from the system.
+//! A ring that never connects and never writes several pieces never touches them.
 
+use core::cell::Cell;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
@@ -19,10 +20,12 @@ union Params {
     v6: libc::sockaddr_in6,
 }
 
-/// One block a place.
+/// As many as the queue has places.
 pub(super) struct ParamBlocks {
     base: NonNull<Params>,
     count: u32,
+    /// Blocks taken so far, wrapping.
+    taken: Cell<u32>,
 }
 
 impl ParamBlocks {
@@ -34,28 +37,28 @@ impl ParamBlocks {
         // SAFETY: a new anonymous mapping wherever the system likes; nothing existing is touched.
         let pages = unsafe { libc::mmap(core::ptr::null_mut(), bytes, protection, flags, -1, 0) };
         match NonNull::new(pages.cast::<Params>()) {
-            Some(base) if pages != libc::MAP_FAILED => Ok(Self { base, count }),
+            Some(base) if pages != libc::MAP_FAILED => Ok(Self { base, count, taken: Cell::new(0) }),
             _ => Err(SetupError::from_io(&std::io::Error::last_os_error())),
         }
     }
 
-    /// The block of a place; places are counted on, wrapping.
-    fn at(&self, place: u32) -> *mut Params {
+    /// The block whose turn it is.
+    fn take(&self) -> *mut Params {
+        let number = self.taken.get();
+        self.taken.set(number.wrapping_add(1));
         // SAFETY: the index is below `count`, so it lies within the mapping.
-        unsafe { self.base.as_ptr().add((place & (self.count - 1)) as usize) }
+        unsafe { self.base.as_ptr().add((number & (self.count - 1)) as usize) }
     }
 
     /// Writes an address in the system's form.
     ///
     /// # Safety
-    /// `place` is free (RING-3).
-    #[inline(never)]
+    /// RING-3: there is room in the queue, and the entry that names the block is pushed next.
     pub(super) unsafe fn put_address(
         &self,
-        place: u32,
         address: &SocketAddr,
     ) -> (*const libc::sockaddr, libc::socklen_t) {
-        let block = self.at(place);
+        let block = self.take();
         let length = match address {
             SocketAddr::V4(v4) => {
                 let system = libc::sockaddr_in {
@@ -88,10 +91,9 @@ impl ParamBlocks {
     /// Writes a list of pieces in the system's form.
     ///
     /// # Safety
-    /// `place` is free (RING-3).
-    #[inline(never)]
-    pub(super) unsafe fn put_pieces(&self, place: u32, ranges: &[IoRange]) -> (*const libc::iovec, u32) {
-        let first = self.at(place).cast::<libc::iovec>();
+    /// RING-3: there is room in the queue, and the entry that names the block is pushed next.
+    pub(super) unsafe fn put_pieces(&self, ranges: &[IoRange]) -> (*const libc::iovec, u32) {
+        let first = self.take().cast::<libc::iovec>();
         for (index, range) in ranges.iter().take(IO_RANGES_MAX).enumerate() {
             let piece = libc::iovec { iov_base: range.data.cast(), iov_len: range.len };
             // SAFETY: RING-3, by this function's contract; a block has room for `IO_RANGES_MAX` pieces.
