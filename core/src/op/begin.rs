@@ -39,23 +39,37 @@ impl OpHandle {
         op: &Descriptor,
         parts: Option<Parts>,
     ) -> Result<(), Error> {
-        let waker = cx.waker();
-        if let Some(task) = task_of(waker)
-            && let Ok(place) = place()
-            && let Some((slot, index)) = take_own_slot(place.task)
-        {
-            let waker = ManuallyDrop::into_inner(waker_of(task));
-            let generation = slot.begin(place.task.0, index, place.worker, waker);
-            // SAFETY: passed on.
-            unsafe { self.submit(place, slot, generation, op, parts) };
+        // SAFETY: passed on; when it does nothing, nothing was passed.
+        if unsafe { self.begin_commonly(cx, op, parts) } {
             return Ok(());
         }
         // SAFETY: passed on.
-        unsafe { self.begin_unusual(waker, op, parts) }
+        unsafe { self.begin_unusual(cx.waker(), op, parts) }
     }
 
-    /// The same with a waker whose clone is somebody else's code, or with a spare slot. The common way, which
-    /// calls nothing before the submission, keeps no registers for this one.
+    /// The common begin, which calls nothing before the submission: in a slot of the task's own, with a waker
+    /// of ours. False when it is another case, and nothing was done.
+    ///
+    /// # Safety
+    /// As [`begin`](Self::begin).
+    #[inline(always)]
+    pub(crate) unsafe fn begin_commonly(
+        &mut self,
+        cx: &Context<'_>,
+        op: &Descriptor,
+        parts: Option<Parts>,
+    ) -> bool {
+        let Some(task) = task_of(cx.waker()) else { return false };
+        let Ok(place) = place() else { return false };
+        let Some((slot, index)) = take_own_slot(place.task) else { return false };
+        let waker = ManuallyDrop::into_inner(waker_of(task));
+        let generation = slot.begin(place.task.0, index, place.worker, waker);
+        // SAFETY: passed on.
+        unsafe { self.submit(place, slot, generation, op, parts) };
+        true
+    }
+
+    /// The same with a waker whose clone is somebody else's code, or with a spare slot.
     ///
     /// # Safety
     /// As [`begin`](Self::begin).

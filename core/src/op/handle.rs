@@ -139,14 +139,27 @@ impl OpHandle {
     /// Waits for the operation that was begun.
     #[inline]
     pub(crate) fn poll_end(&mut self, cx: &Context<'_>) -> Poll<Result<Outcome, Error>> {
+        match self.take_ready() {
+            Some((result, raw)) => Poll::Ready(Ok(Outcome { result: result as i32, raw, again: false })),
+            None => self.poll_end_unusual(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_end_unusual(&mut self, cx: &Context<'_>) -> Poll<Result<Outcome, Error>> {
         let Phase::Begun(SlotRef { slot, generation }) = self.phase else {
             return Poll::Ready(Err(Error::NoTask));
         };
         let word = slot.state.load(Ordering::Acquire);
-        if word != pack(READY, generation) {
-            return self.poll_not_ready(slot, generation, word, cx).map(Err);
+        if word == pack(IN_FLIGHT, generation) {
+            wait_again(slot, generation, cx);
+            return Poll::Pending;
         }
         self.phase = Phase::Idle;
+        if word != pack(READY, generation) {
+            let closed = word == pack(DETACHED, generation);
+            return Poll::Ready(Err(if closed { Error::Closed } else { Error::TaskEnded }));
+        }
         match take_result(slot, word) {
             Some(mut outcome) => {
                 outcome.again &= !self.cancelled;
@@ -154,24 +167,6 @@ impl OpHandle {
             }
             None => Poll::Ready(Err(Error::TaskEnded)),
         }
-    }
-
-    /// Still in flight, or another's by now.
-    #[inline(never)]
-    fn poll_not_ready(
-        &mut self,
-        slot: &'static Slot,
-        generation: u32,
-        word: u32,
-        cx: &Context<'_>,
-    ) -> Poll<Error> {
-        if word == pack(IN_FLIGHT, generation) {
-            wait_again(slot, generation, cx);
-            return Poll::Pending;
-        }
-        self.phase = Phase::Idle;
-        let closed = word == pack(DETACHED, generation);
-        Poll::Ready(if closed { Error::Closed } else { Error::TaskEnded })
     }
 
     /// Asks that the operation end soon; its result still comes through [`poll_end`](Self::poll_end).
