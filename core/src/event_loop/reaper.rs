@@ -1,6 +1,6 @@
 //! Reaping: writing results into slots. It calls nothing foreign; wakes and drops come at dispatch.
 //!
-//! REAP-1: for a slot that somebody waits for, the order is result, waker out into the batch, READY; the
+//! REAP-1: for a slot that somebody waits for, the order is result, waker out into the batch (BATCH-2), READY; the
 //! store of READY is the last access, since the holder may reuse the slot at once. REAP-2: an orphan is
 //! only linked; dispatch frees it. REAP-3: the batch has room before a completion is taken.
 

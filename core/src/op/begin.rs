@@ -3,7 +3,8 @@
 use super::error::Error;
 use super::handle::{OpHandle, Parts};
 use super::keep::Keep;
-use super::slot::{NO_INDEX, Slot, SlotBody, SlotKind, TimerBody};
+use super::slot::{NO_INDEX, Slot};
+use super::slot_kind::{SlotBody, SlotKind, TimerBody};
 use crate::event_loop::{Descriptor, EventLoop};
 use crate::exec::{Worker, current};
 use crate::task::{TaskRef, clone_waker, task_of, waker_of};

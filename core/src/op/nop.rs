@@ -1,7 +1,8 @@
 //! The operation that does nothing: for measuring, and for a turn through the loop.
 
 use super::error::Error;
-use super::handle::{OpHandle, Operation};
+use super::handle::OpHandle;
+use super::operation::Operation;
 use crate::event_loop::Descriptor;
 use core::future::Future;
 use core::pin::Pin;

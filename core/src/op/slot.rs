@@ -18,12 +18,12 @@
 //! SLOT-3 (R1): slots are `'static` and are never freed, only reused; zeroed memory is a free slot.
 
 use super::hold::Hold;
-use super::keep::Keep;
+use super::slot_kind::{Queued, SharedKind, SlotBody};
 use super::waker_cell::WakerCell;
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
 use crate::queue::Linked;
-use crate::sync::{AtomicPtr, AtomicU8, AtomicU32, Ordering, SharedPtr};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering, SharedPtr};
 use crate::task::Header;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
@@ -56,20 +56,6 @@ pub(crate) const REQ_WAKER: u32 = 1;
 pub(crate) const REQ_CANCEL: u32 = 2;
 pub(crate) const REQ_DROP: u32 = 4;
 
-/// A timer's place on the wheel.
-#[derive(Clone, Copy)]
-pub(crate) struct TimerBody {
-    pub deadline: u64,
-    pub back: *const Slot,
-    pub place: u16,
-}
-
-/// What the kind of operation needs beside the hot line.
-pub(crate) union SlotBody {
-    pub keep: Keep,
-    pub timer: TimerBody,
-}
-
 /// 128 bytes: a hot line and a cold one.
 #[repr(C, align(64))]
 pub struct Slot {
@@ -89,56 +75,6 @@ pub struct Slot {
     pub(crate) post: AtomicPtr<Slot>,
     pub(crate) alt_waker: WakerCell,
     pub(crate) body: UnsafeCell<MaybeUninit<SlotBody>>,
-}
-
-/// A [`SlotKind`] that a holder on another thread may read too late.
-pub(crate) struct SharedKind(AtomicU8);
-
-impl SharedKind {
-    #[inline]
-    pub fn get(&self) -> SlotKind {
-        match self.0.load(Ordering::Relaxed) {
-            0 => SlotKind::Plain,
-            1 => SlotKind::Keep,
-            2 => SlotKind::Timer,
-            _ => SlotKind::Multi,
-        }
-    }
-
-    #[inline]
-    pub fn set(&self, kind: SlotKind) {
-        self.0.store(kind as u8, Ordering::Relaxed);
-    }
-}
-
-/// Why an IN_FLIGHT slot is linked in one of its worker's lists.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(crate) enum Queued {
-    /// It is not, or it is a timer on the wheel.
-    No = 0,
-    /// The loop was full: it has not been submitted.
-    Submit = 1,
-    /// The same, and its holder has cancelled it.
-    SubmitCancelled = 2,
-    /// An orphan whose cancel the loop had no room for.
-    Cancel = 3,
-    /// The same, and its terminal completion has come meanwhile.
-    CancelDone = 4,
-}
-
-/// What lies in the slot's body.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(crate) enum SlotKind {
-    /// Nothing.
-    Plain = 0,
-    /// A [`Keep`].
-    Keep = 1,
-    /// A timer on the worker's wheel.
-    Timer = 2,
-    /// A [`Keep`] that takes the results of a multishot.
-    Multi = 3,
 }
 
 const _: () = assert!(size_of::<Slot>() == 128);
@@ -174,7 +110,7 @@ impl Slot {
             req: AtomicU32::new(0),
             hold: Hold::new(),
             marks: Cell::new(0),
-            kind: SharedKind(AtomicU8::new(0)),
+            kind: SharedKind::new(),
             queued: Cell::new(Queued::No),
             index: Cell::new(0),
             waker: UnsafeCell::new(MaybeUninit::uninit()),
