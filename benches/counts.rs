@@ -8,6 +8,7 @@
 //! | `submit`, `take` | a no-op's first poll, and the one that takes its result |
 //! | `complete` | what the worker and the ring do for it in between, per no-op |
 //! | `joined`, `alone` | the whole way of a no-op: one task that has 32 in flight, 32 tasks with one each |
+//! | `single` | the same for one task with one in flight: a turn of the worker each |
 //!
 //! Each function runs `CALLS` times, or one runs so many steps: its inclusive count over `CALLS` is the row.
 
@@ -148,6 +149,13 @@ extern "Rust" fn count_alone(runtime: &mut Runtime) {
     tasks_32(runtime, || one_at_a_time::spawn(CALLS / BATCH as u32).expect("a block"));
 }
 
+/// The same for one task with one in flight, which is a turn of the worker each.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_single(runtime: &mut Runtime) {
+    runtime.block_on(async { one_at_a_time::spawn(CALLS).expect("a block").await.expect("a task") });
+}
+
 fn wakes(runtime: &mut Runtime) {
     runtime.block_on(async {
         let parked = parks::spawn().expect("a block");
@@ -182,5 +190,6 @@ fn main() {
     count_yield(&mut runtime);
     count_joined(&mut runtime);
     count_alone(&mut runtime);
+    count_single(&mut runtime);
     println!("calls {CALLS}");
 }
