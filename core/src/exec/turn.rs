@@ -37,8 +37,10 @@ impl Worker {
     /// See [`Executor::turn`](super::Executor::turn).
     pub(crate) fn turn(&'static self, budget: Budget) -> Turned {
         let _entered = Entered::new(self);
-        // What a panic of the last turn left.
-        self.dispatch();
+        if !self.batch.is_empty() || !self.orphans.is_empty() {
+            // What a panic of the last turn left.
+            self.dispatch();
+        }
         self.take_messages();
         let polls = self.run_tasks(budget.polls);
         let completions = self.run_loop(budget.sleep);
