@@ -1,157 +1,182 @@
-//! The paths whose instructions are counted: `.ci/counts` runs this under callgrind, which counts only inside
-//! `measured`, and compares with `counts.txt`.
+//! The hot paths, each behind a function that callgrind knows by name: run by `.ci/counts`.
 //!
-//! usage: counts PATH; each prints how many items it measured.
+//! | row | what |
+//! |---|---|
+//! | `spawn`, `join`, `wake` | that call alone: into a free block, of a task that has ended, of one that waits |
+//! | `task` | spawn, run, join, and what lies between |
+//! | `yield` | from the queue to the queue |
+//! | `submit`, `take` | a no-op's first poll, and the one that takes its result |
+//! | `complete` | what the worker and the ring do for it in between, per no-op |
+//! | `joined`, `alone` | the whole way of a no-op: one task that has 32 in flight, 32 tasks with one each |
+//! | `single` | the same for one task with one in flight: a turn of the worker each |
+//!
+//! Each function runs `CALLS` times, or one runs so many steps: its inclusive count over `CALLS` is the row.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use unboxed::exec::Budget;
+use unboxed::JoinHandle;
 use unboxed::op::{Nop, nop};
 use unboxed::rt::{Config, Runtime, RuntimeCell};
-use unboxed::{JoinHandle, yield_now};
+use unboxed::yield_now;
 
-const ROUNDS: u32 = 100;
+const CALLS: u32 = 6400;
 const BATCH: usize = 32;
 
-/// Where callgrind counts.
-#[inline(never)]
-fn measured<R>(f: impl FnOnce() -> R) -> R {
-    std::hint::black_box(f())
+thread_local! {
+    static PARKED: RefCell<Option<Waker>> = const { RefCell::new(None) };
 }
 
 #[unboxed::task(pool = 32, ops = 0)]
-async fn identity(value: usize) -> usize {
+async fn identity(value: u32) -> u32 {
     value
 }
 
 #[unboxed::task(pool = 32, ops = 0)]
-async fn yields() {
-    loop {
+async fn yields(times: u32) {
+    for _ in 0..times {
         yield_now().await;
     }
 }
 
-thread_local! {
-    static WAKERS: [Cell<Option<Waker>>; BATCH] = const { [const { Cell::new(None) }; BATCH] };
+#[unboxed::task(pool = 32, ops = 1)]
+async fn one_at_a_time(times: u32) {
+    for _ in 0..times {
+        nop().await.expect("a no-op");
+    }
 }
 
-/// Leaves its waker, and waits.
-#[unboxed::task(pool = 32, ops = 0)]
-async fn waits(place: usize) {
+/// Parks itself for others to wake.
+#[unboxed::task(ops = 0)]
+async fn parks() {
     poll_fn(|cx| {
-        WAKERS.with(|wakers| wakers[place].set(Some(cx.waker().clone())));
+        PARKED
+            .with_borrow_mut(|parked| parked.get_or_insert_with(|| cx.waker().clone()).will_wake(cx.waker()));
         Poll::<()>::Pending
     })
     .await;
 }
 
-/// Has 32 no-ops in flight at a time; counted is their first poll, or their second.
+/// Has 32 operations in flight at a time.
 #[unboxed::task(ops = 32)]
-async fn operations(submit: bool) {
-    for _ in 0..ROUNDS {
-        let mut ops = pin!(std::array::from_fn::<Nop, BATCH, _>(|_| nop()));
-        let poll_all = |ops: &mut [Nop], cx: &mut Context<'_>| {
-            ops.iter_mut().map(|op| u32::from(Pin::new(op).poll(cx).is_ready())).sum::<u32>()
-        };
+async fn joins(times: u32) {
+    for _ in 0..times / BATCH as u32 {
+        let mut ops: [Nop; BATCH] = std::array::from_fn(|_| nop());
         poll_fn(|cx| {
-            if submit {
-                measured(|| poll_all(&mut ops[..], cx));
-            } else {
-                poll_all(&mut ops[..], cx);
+            ops.iter_mut().for_each(|op| count_submit(op, cx));
+            Poll::Ready(())
+        })
+        .await;
+        let mut left = BATCH;
+        poll_fn(|cx| {
+            if left == BATCH {
+                left = 0;
+                return Poll::Pending;
             }
-            Poll::Ready(())
-        })
-        .await;
-        yield_until_done().await;
-        poll_fn(|cx| {
-            let done =
-                if submit { poll_all(&mut ops[..], cx) } else { measured(|| poll_all(&mut ops[..], cx)) };
-            assert_eq!(done, BATCH as u32, "one turn completes all no-ops");
+            ops.iter_mut().for_each(|op| count_take(op, cx));
             Poll::Ready(())
         })
         .await;
     }
 }
 
-/// Pending once: the operations wake it.
-async fn yield_until_done() {
-    let mut first = true;
-    poll_fn(|_| if std::mem::take(&mut first) { Poll::Pending } else { Poll::Ready(()) }).await;
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_spawn(value: u32) -> JoinHandle<u32> {
+    identity::spawn(value).expect("a block")
 }
 
-/// Turns until nothing is left to do.
-fn settle(runtime: &mut Runtime) {
-    while runtime.turn(Budget::POLL).more {}
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_join(handle: &mut JoinHandle<u32>, cx: &mut Context<'_>) {
+    assert!(Pin::new(handle).poll(cx).is_ready());
 }
 
-fn spawn_all(runtime: &mut Runtime, measure: bool) -> [JoinHandle<usize>; BATCH] {
-    let all = || std::array::from_fn(|value| identity::spawn(value).expect("a block"));
-    runtime.enter(|| if measure { measured(all) } else { all() })
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_wake(waker: &Waker) {
+    waker.wake_by_ref();
 }
 
-/// One of spawning, running to the end, joining: which of the three is counted.
-fn lives(runtime: &mut Runtime, which: usize) -> u32 {
-    let mut cx = Context::from_waker(Waker::noop());
-    for _ in 0..ROUNDS {
-        let mut handles = spawn_all(runtime, which == 0);
-        if which == 1 {
-            measured(|| runtime.turn(Budget::POLL));
-        } else {
-            runtime.turn(Budget::POLL);
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_submit(op: &mut Nop, cx: &mut Context<'_>) {
+    assert!(Pin::new(op).poll(cx).is_pending());
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_take(op: &mut Nop, cx: &mut Context<'_>) {
+    assert!(matches!(Pin::new(op).poll(cx), Poll::Ready(Ok(()))));
+}
+
+/// Spawn, run and join.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_task(runtime: &mut Runtime) {
+    runtime.block_on(async {
+        for value in 0..CALLS / BATCH as u32 {
+            let mut handles: [_; BATCH] = std::array::from_fn(|_| count_spawn(value));
+            yield_now().await;
+            poll_fn(|cx| {
+                handles.iter_mut().for_each(|handle| count_join(handle, cx));
+                Poll::Ready(())
+            })
+            .await;
         }
-        let mut join = || handles.iter_mut().for_each(|h| assert!(Pin::new(h).poll(&mut cx).is_ready()));
-        if which == 2 { measured(join) } else { join() }
-    }
-    ROUNDS * BATCH as u32
+    });
 }
 
-fn yielding(runtime: &mut Runtime) -> u32 {
-    runtime.enter(|| (0..BATCH).for_each(|_| yields::spawn().expect("a block").detach()));
-    let mut polls = 0;
-    for _ in 0..ROUNDS {
-        polls += measured(|| runtime.turn(Budget::POLL)).polls;
-    }
-    polls
+/// A yield, from the queue to the queue.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_yield(runtime: &mut Runtime) {
+    tasks_32(runtime, || yields::spawn(CALLS / BATCH as u32).expect("a block"));
 }
 
-/// Waking tasks that wait: the wakes, or the turn that polls them.
-fn waking(runtime: &mut Runtime) -> u32 {
-    runtime.enter(|| (0..BATCH).for_each(|place| waits::spawn(place).expect("a block").detach()));
-    for _ in 0..ROUNDS {
-        settle(runtime);
-        let wakers = WAKERS.with(|wakers| wakers.each_ref().map(|cell| cell.take().expect("it waits")));
-        runtime.enter(|| measured(|| wakers.iter().for_each(Waker::wake_by_ref)));
-    }
-    ROUNDS * BATCH as u32
+/// Submission, reaping, dispatch and taking, for one task with 32 no-ops in flight.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_joined(runtime: &mut Runtime) {
+    runtime.block_on(async { joins::spawn(CALLS).expect("a block").await.expect("a task") });
 }
 
-fn operating(runtime: &mut Runtime, submit: bool) -> u32 {
-    runtime.block_on(async { operations::spawn(submit).expect("a block").await.expect("a task") });
-    ROUNDS * BATCH as u32
+/// The same for 32 tasks with one each.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_alone(runtime: &mut Runtime) {
+    tasks_32(runtime, || one_at_a_time::spawn(CALLS / BATCH as u32).expect("a block"));
 }
 
-/// The turns that submit to the kernel, reap, and wake the task, with its polls.
-fn turning(runtime: &mut Runtime) -> u32 {
-    runtime.enter(|| operations_quiet::spawn().expect("a block").detach());
-    for _ in 0..ROUNDS {
-        measured(|| runtime.turn(Budget::POLL));
-    }
-    ROUNDS * BATCH as u32
+/// The same for one task with one in flight, which is a turn of the worker each.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn count_single(runtime: &mut Runtime) {
+    runtime.block_on(async { one_at_a_time::spawn(CALLS).expect("a block").await.expect("a task") });
 }
 
-/// As `operations`, for ever, and never counted inside.
-#[unboxed::task(ops = 32)]
-async fn operations_quiet() {
-    loop {
-        let mut ops = pin!(std::array::from_fn::<Nop, BATCH, _>(|_| nop()));
-        poll_fn(|cx| {
-            let done = ops.iter_mut().map(|op| u32::from(Pin::new(op).poll(cx).is_ready())).sum::<u32>();
-            if done == BATCH as u32 { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
+fn wakes(runtime: &mut Runtime) {
+    runtime.block_on(async {
+        let parked = parks::spawn().expect("a block");
+        yield_now().await;
+        let waker = PARKED.take().expect("it has parked");
+        for _ in 0..CALLS {
+            count_wake(&waker);
+            yield_now().await;
+        }
+        parked.abort();
+        assert!(parked.await.is_err());
+    });
+}
+
+fn tasks_32(runtime: &mut Runtime, spawn: impl Fn() -> JoinHandle<()>) {
+    runtime.block_on(async {
+        let handles: [_; BATCH] = std::array::from_fn(|_| spawn());
+        for handle in handles {
+            handle.await.expect("a task");
+        }
+    });
 }
 
 fn main() {
@@ -160,21 +185,11 @@ fn main() {
         Ok(runtime) => runtime,
         Err(error) => return println!("skipped: {error}"),
     };
-    let runtime = &mut runtime;
-    let path = std::env::args().nth(1).unwrap_or_default();
-    let items = match path.as_str() {
-        "spawn" => lives(runtime, 0),
-        "run" => lives(runtime, 1),
-        "join" => lives(runtime, 2),
-        "yield" => yielding(runtime),
-        "wake" => waking(runtime),
-        "submit" => operating(runtime, true),
-        "complete" => operating(runtime, false),
-        "operation" => turning(runtime),
-        _ => {
-            eprintln!("usage: counts spawn|run|join|yield|wake|submit|complete|operation");
-            std::process::exit(2);
-        }
-    };
-    println!("items {items}");
+    count_task(&mut runtime);
+    wakes(&mut runtime);
+    count_yield(&mut runtime);
+    count_joined(&mut runtime);
+    count_alone(&mut runtime);
+    count_single(&mut runtime);
+    println!("calls {CALLS}");
 }

@@ -1,11 +1,11 @@
 //! Reaping: writing results into slots. It calls nothing foreign; wakes and drops come at dispatch.
 //!
-//! REAP-1: for a slot that somebody waits for, the order is result, waker out into the batch, READY; the
+//! REAP-1: for a slot that somebody waits for, the order is result, waker out into the batch (BATCH-2), READY; the
 //! store of READY is the last access, since the holder may reuse the slot at once. REAP-2: an orphan is
 //! only linked; dispatch frees it. REAP-3: the batch has room before a completion is taken.
 
 use super::OpToken;
-use crate::exec::Worker;
+use crate::exec::{Worker, count};
 use crate::op::{Slot, SlotKind};
 
 /// Which completion of its operation this is.
@@ -42,17 +42,22 @@ impl Reaper<'_> {
     #[inline]
     pub fn complete(&mut self, token: OpToken, result: i32, kind: Completion) {
         self.reaped += 1;
-        let Some(slot) = Slot::in_flight_of(token) else {
-            return self.worker.stats.stale_completions.set(self.worker.stats.stale_completions.get() + 1);
+        let Some((slot, word)) = Slot::of_token(token) else {
+            return self.stale();
         };
         match kind {
             Completion::More => self.more(slot, result),
             Completion::Last => {
                 slot.result.set(result);
-                self.worker.finish_slot(slot);
+                self.worker.finish_slot(slot, word);
             }
-            Completion::Notification => self.worker.finish_slot(slot),
+            Completion::Notification => self.worker.finish_slot(slot, word),
         }
+    }
+
+    #[cold]
+    fn stale(&self) {
+        count(&self.worker.stats.stale_completions);
     }
 
     #[cold]

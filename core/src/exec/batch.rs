@@ -1,15 +1,18 @@
 //! The wakers of one reaping, until dispatch. A fixed ring, so a panic in one wake loses none of the rest.
 
+use crate::task::{self, Header};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::task::Waker;
 
 const BATCH_MAX: usize = 256;
 
-/// BATCH-1: the entries from `head` on, `len` of them, hold wakers; only the worker's thread looks.
+/// BATCH-1: the `len` entries before `tail` hold wakers; only the worker's thread looks. BATCH-2: a waker of
+/// `last`, which is null or a task that one of them wakes, is not kept a second time.
 pub(crate) struct Batch {
-    head: Cell<u32>,
+    tail: Cell<u32>,
     len: Cell<u32>,
+    last: Cell<*const Header>,
     wakers: UnsafeCell<[MaybeUninit<Waker>; BATCH_MAX]>,
 }
 
@@ -22,8 +25,9 @@ impl core::fmt::Debug for Batch {
 impl Batch {
     pub const fn new() -> Self {
         Self {
-            head: Cell::new(0),
+            tail: Cell::new(0),
             len: Cell::new(0),
+            last: Cell::new(core::ptr::null()),
             wakers: UnsafeCell::new([const { MaybeUninit::uninit() }; BATCH_MAX]),
         }
     }
@@ -47,13 +51,23 @@ impl Batch {
         unsafe { self.wakers.get().cast::<MaybeUninit<Waker>>().add(index) }
     }
 
+    /// Keeps the waker until [`pop`](Self::pop), unless its task is about to be woken anyway (BATCH-2).
     #[inline]
     pub fn push(&self, waker: Waker) {
-        let full = self.len.get() as usize == BATCH_MAX;
-        assert!(!full, "unboxed: a loop reported a completion to a full reaper");
+        if let Some(task) = task::task_of(&waker) {
+            if task.0 == self.last.get() {
+                // One of ours has nothing to drop (TASK-1).
+                return core::mem::forget(waker);
+            }
+            self.last.set(task.0);
+        }
         let len = self.len.get();
+        let full = len as usize == BATCH_MAX;
+        assert!(!full, "unboxed: a loop reported a completion to a full reaper");
+        let tail = self.tail.get();
         // SAFETY: BATCH-1; this entry is free.
-        unsafe { (*self.entry(self.head.get().wrapping_add(len))).write(waker) };
+        unsafe { (*self.entry(tail)).write(waker) };
+        self.tail.set(tail.wrapping_add(1));
         self.len.set(len + 1);
     }
 
@@ -63,10 +77,9 @@ impl Batch {
         if len == 0 {
             return None;
         }
-        let head = self.head.get();
-        self.head.set(head.wrapping_add(1));
         self.len.set(len - 1);
-        // SAFETY: BATCH-1; the entry is ours once `head` has passed it.
-        Some(unsafe { (*self.entry(head)).assume_init_read() })
+        self.last.set(core::ptr::null());
+        // SAFETY: BATCH-1; the entry is ours once `len` no longer counts it.
+        Some(unsafe { (*self.entry(self.tail.get().wrapping_sub(len))).assume_init_read() })
     }
 }

@@ -74,6 +74,7 @@ impl Executor {
         worker.wheel.start(event_loop.now());
         worker.inbox.open();
         worker.posts.open();
+        worker.open.set(Some(event_loop));
         worker.life.store(STARTED, Ordering::Release);
         Ok(Self { worker, not_send: PhantomData })
     }
@@ -137,6 +138,7 @@ impl Executor {
         let worker = self.worker;
         let mut report = CloseReport::default();
         worker.life.store(CLOSING, Ordering::Relaxed);
+        worker.open.set(None);
         for_each_task(worker, |task| {
             report.aborted += 1;
             let _entered = super::current::Entered::new(worker);

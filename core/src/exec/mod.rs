@@ -48,4 +48,4 @@ pub use {
 };
 
 #[cfg(not(loom))]
-pub(crate) use orphan::FLAG_RETRY;
+pub(crate) use {orphan::FLAG_RETRY, stats::count};

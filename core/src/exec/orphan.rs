@@ -13,11 +13,28 @@ pub(crate) const CANCELED: i32 = -125;
 pub(crate) const FLAG_RETRY: u32 = 1;
 
 impl Worker {
-    /// The terminal completion of a slot whose result is written (REAP-1, REAP-2).
+    /// The terminal completion of a slot whose result is written, and whose state word is `word` (REAP-1).
     #[inline]
-    pub(crate) fn finish_slot(&self, slot: &'static Slot) {
+    pub(crate) fn finish_slot(&self, slot: &'static Slot, word: u32) {
+        let Some(waker) = slot.take_holders_waker() else {
+            return self.finish_unawaited(slot, word);
+        };
         self.in_flight.set(self.in_flight.get() - 1);
-        if slot.orphan.get() {
+        self.batch.push(waker);
+        slot.set_ready(word);
+    }
+
+    /// The same for one that ends on this side of the loop, or on the wheel.
+    #[inline]
+    pub(crate) fn finish_here(&self, slot: &'static Slot) {
+        self.finish_slot(slot, slot.word());
+    }
+
+    /// The same for one whose holder is gone (REAP-2), or waits elsewhere.
+    #[cold]
+    fn finish_unawaited(&self, slot: &'static Slot, word: u32) {
+        self.in_flight.set(self.in_flight.get() - 1);
+        if slot.is_orphan() {
             if slot.queued.get() == Queued::Cancel {
                 slot.queued.set(Queued::CancelDone);
             } else {
@@ -25,17 +42,14 @@ impl Worker {
             }
             return;
         }
-        if let Some(waker) = slot.take_waker() {
-            self.batch.push(waker);
-        }
-        slot.set_ready();
+        slot.set_ready(word);
     }
 
     /// The holder of an operation in flight has gone; on this worker's thread. The caller drops the
     /// waker that comes back.
     #[must_use]
     pub(crate) fn orphan(&self, slot: &'static Slot) -> Option<core::task::Waker> {
-        if slot.orphan.get() {
+        if slot.is_orphan() {
             return None;
         }
         let waker = slot.take_waker();
@@ -46,7 +60,7 @@ impl Worker {
     /// The same for an operation whose task or runtime ends: its handle may live on elsewhere, so whoever
     /// waits there is woken at the terminal completion.
     pub(crate) fn orphan_with_waker(&self, slot: &'static Slot) {
-        if !slot.orphan.replace(true) {
+        if slot.set_orphan() {
             count(&self.stats.orphaned);
             self.want_cancel(slot);
         }
@@ -69,8 +83,8 @@ impl Worker {
             (SlotKind::Timer, _) => {
                 self.wheel.remove(slot);
                 slot.result.set(CANCELED);
-                if slot.orphan.get() || !self.batch.is_full() {
-                    self.finish_slot(slot);
+                if slot.is_orphan() || !self.batch.is_full() {
+                    self.finish_here(slot);
                     return true;
                 }
                 self.wheel.insert(slot, 0);
@@ -86,7 +100,7 @@ impl Worker {
                 if self.event_loop().cancel(slot.token(generation)).is_ok() {
                     return true;
                 }
-                if slot.orphan.get() {
+                if slot.is_orphan() {
                     slot.queued.set(Queued::Cancel);
                     self.full.push(slot);
                     return true;
@@ -109,11 +123,11 @@ impl Worker {
                 Queued::Submit => {
                     slot.flags.set(FLAG_RETRY);
                     slot.result.set(CANCELED);
-                    self.finish_slot(slot);
+                    self.finish_here(slot);
                 }
                 Queued::SubmitCancelled => {
                     slot.result.set(CANCELED);
-                    self.finish_slot(slot);
+                    self.finish_here(slot);
                 }
                 Queued::Cancel => {
                     self.want_cancel(slot);
@@ -187,13 +201,13 @@ impl Worker {
         if bits & REQ_WAKER != 0
             && let Some(waker) = slot.alt_waker.take()
         {
-            if state == IN_FLIGHT && !slot.orphan.get() {
+            if state == IN_FLIGHT && !slot.is_orphan() {
                 drop(slot.put_waker(waker));
             } else {
                 waker.wake();
             }
         }
-        if bits & REQ_CANCEL != 0 && state == IN_FLIGHT && !slot.orphan.get() && !self.want_cancel(slot) {
+        if bits & REQ_CANCEL != 0 && state == IN_FLIGHT && !slot.is_orphan() && !self.want_cancel(slot) {
             // No room: the message comes again after the next turn of the loop.
             slot.ask(generation, REQ_CANCEL);
         }

@@ -8,7 +8,7 @@
 use super::turn::{Budget, Turned};
 use super::worker::Worker;
 use crate::op::Slot;
-use crate::task::{self, BODY_DONE, BODY_PENDING, Header, TaskCore, TaskRef, TaskVtable, state};
+use crate::task::{self, BODY_DONE, BODY_PENDING, Header, TaskCore, TaskRef, TaskVtable, busy_beyond, state};
 use core::future::Future;
 use core::marker::PhantomData;
 use core::pin::Pin;
@@ -45,6 +45,7 @@ impl<const K: usize> RootBlock<K> {
         drop_output: nothing,
         release: nothing,
         slots: K as u32,
+        busy: busy_beyond(K),
         context: core::ptr::null(),
         name: "root",
     };
@@ -117,7 +118,8 @@ impl<'f> RootRun<'f> {
         end(worker, task);
         // Operations of an earlier root that have not ended keep their slots, and their references.
         let slots = task.slots().iter().enumerate();
-        let busy = slots.fold(0, |bits, (i, slot)| bits | u64::from(!slot.is_free()) << i);
+        let none = task.vtable().busy;
+        let busy = slots.fold(none, |bits, (i, slot)| bits | u64::from(!slot.is_free()) << i);
         task.core().busy.set(busy);
         task.header().refs.begin(task.header().refs.count() + 2);
         task.header().home.store(core::ptr::from_ref(worker).cast_mut(), crate::sync::Ordering::Relaxed);

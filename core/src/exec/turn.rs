@@ -5,7 +5,6 @@ use super::stats::count;
 use super::worker::Worker;
 use crate::event_loop::{Reaper, Wait};
 use crate::task::{self, BODY_DONE, TaskRef, state};
-use core::task::Waker;
 
 /// What one turn may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +37,10 @@ impl Worker {
     /// See [`Executor::turn`](super::Executor::turn).
     pub(crate) fn turn(&'static self, budget: Budget) -> Turned {
         let _entered = Entered::new(self);
-        // What a panic of the last turn left.
-        self.dispatch();
+        if !self.batch.is_empty() || !self.orphans.is_empty() {
+            // What a panic of the last turn left.
+            self.dispatch();
+        }
         self.take_messages();
         let polls = self.run_tasks(budget.polls);
         let completions = self.run_loop(budget.sleep);
@@ -115,7 +116,7 @@ impl Worker {
         }
         if !self.wheel.is_empty() && !self.batch.is_full() {
             self.wheel.fire(event_loop.now(), |slot| {
-                self.finish_slot(slot);
+                self.finish_here(slot);
                 !self.batch.is_full()
             });
         }
@@ -142,9 +143,15 @@ impl Worker {
 
     /// Wakes what the reaping brought, and ends orphans. In the outermost turn only (WORKER-3).
     pub(crate) fn dispatch(&'static self) {
-        let mut last: *const task::Header = core::ptr::null();
         while let Some(waker) = self.batch.pop() {
-            last = wake_unless_last(waker, last);
+            match task::task_of(&waker) {
+                Some(task) => {
+                    // One of ours has nothing to drop (TASK-1).
+                    core::mem::forget(waker);
+                    task.wake_on(self);
+                }
+                None => waker.wake(),
+            }
         }
         while let Some(slot) = self.orphans.pop() {
             // Somebody may wait for the memory that the orphan held.
@@ -153,25 +160,6 @@ impl Worker {
             if let Some(waker) = waker {
                 waker.wake();
             }
-        }
-    }
-}
-
-/// Wakes, unless it is the task that was woken just before. Returns the task that it was.
-#[inline]
-fn wake_unless_last(waker: Waker, last: *const task::Header) -> *const task::Header {
-    match task::task_of(&waker) {
-        Some(task) => {
-            // One of ours has nothing to drop (TASK-1).
-            core::mem::forget(waker);
-            if task.0 != last {
-                task.wake();
-            }
-            task.0
-        }
-        None => {
-            waker.wake();
-            core::ptr::null()
         }
     }
 }
@@ -186,20 +174,26 @@ struct Running {
 }
 
 impl Drop for Running {
-    #[cold]
+    #[inline]
     fn drop(&mut self) {
-        let Self { worker, task, stopping } = *self;
-        count(&worker.stats.panics);
-        let word = &task.header().state;
-        worker.task.set(core::ptr::null());
-        if stopping || word.load() & state::BODY_GONE != 0 {
-            word.mark(state::PANICKED | state::NO_OUTPUT);
-            task::finish(worker, task);
-            return;
-        }
-        word.mark(state::PANICKED | state::NO_OUTPUT | state::ABORTED | state::QUEUED);
-        if word.pending() {
-            worker.queue.push(task);
-        }
+        panicked(self.worker, self.task, self.stopping);
+    }
+}
+
+/// By value, so that the guard of each poll stays in registers.
+#[cold]
+#[inline(never)]
+fn panicked(worker: &'static Worker, task: TaskRef, stopping: bool) {
+    count(&worker.stats.panics);
+    let word = &task.header().state;
+    worker.task.set(core::ptr::null());
+    if stopping || word.load() & state::BODY_GONE != 0 {
+        word.mark(state::PANICKED | state::NO_OUTPUT);
+        task::finish(worker, task);
+        return;
+    }
+    word.mark(state::PANICKED | state::NO_OUTPUT | state::ABORTED | state::QUEUED);
+    if word.pending() {
+        worker.queue.push(task);
     }
 }

@@ -7,7 +7,7 @@ use super::stats::{Stats, count};
 use crate::event_loop::{Descriptor, Doorbell, EventLoop};
 use crate::op::{Queued, Slot};
 use crate::queue::{Inbox, LocalQueue};
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::AtomicU32;
 use crate::task::{Header, TaskRef};
 use crate::time::Wheel;
 use core::cell::Cell;
@@ -54,6 +54,9 @@ pub struct Worker {
     // The owner's.
     pub(crate) queue: LocalQueue,
     pub(crate) task: Cell<*const Header>,
+    /// The loop while spawns and submissions are taken.
+    pub(crate) open: Cell<Option<&'static dyn EventLoop>>,
+    /// The loop between start and close.
     pub(crate) event_loop: Cell<Option<&'static dyn EventLoop>>,
     pub(crate) batch: Batch,
     pub(crate) wheel: Wheel,
@@ -89,6 +92,7 @@ impl Worker {
             bell: SpinMutex::new(None),
             queue: LocalQueue::new(),
             task: Cell::new(ptr::null()),
+            open: Cell::new(None),
             event_loop: Cell::new(None),
             batch: Batch::new(),
             wheel: Wheel::new(),
@@ -120,7 +124,7 @@ impl Worker {
     /// Whether spawns and submissions are taken.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.life.load(Ordering::Relaxed) == STARTED
+        self.open.get().is_some()
     }
 
     /// The slots for tasks that have used up their own.
@@ -182,15 +186,26 @@ impl Worker {
     /// # Safety
     /// R0 and R4: what `op` names outlives the terminal completion.
     #[inline]
-    pub(crate) unsafe fn submit(&self, slot: &'static Slot, generation: u32, op: &Descriptor) {
+    pub(crate) unsafe fn submit(
+        &self,
+        event_loop: &'static dyn EventLoop,
+        slot: &'static Slot,
+        generation: u32,
+        op: &Descriptor,
+    ) {
         self.in_flight.set(self.in_flight.get() + 1);
         count(&self.stats.submitted);
         // SAFETY: passed on.
-        if unsafe { self.event_loop().submit(slot.token(generation), op) }.is_err() {
-            count(&self.stats.starved);
-            slot.queued.set(Queued::Submit);
-            self.full.push(slot);
+        if unsafe { event_loop.submit(slot.token(generation), op) }.is_err() {
+            self.starve(slot);
         }
+    }
+
+    #[cold]
+    fn starve(&self, slot: &'static Slot) {
+        count(&self.stats.starved);
+        slot.queued.set(Queued::Submit);
+        self.full.push(slot);
     }
 
     /// A spare slot for a task that has used up its own.

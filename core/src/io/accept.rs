@@ -95,14 +95,14 @@ impl Accept<'_> {
             }
             Adopted::Free => {}
         }
-        let (worker, _) = place()?;
+        let place = place()?;
         let file = Some(entry);
         let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_ACCEPT, file, kind: SlotKind::Keep };
         let op = Descriptor::Accept { file: entry.raw(), multishot: false };
         let waker = cx.waker().clone();
         // SAFETY: ACCEPT-1: the slot is free and ours; R4: the entry counts the operation.
         unsafe {
-            self.handle.begin_in(worker, core::ptr::null(), &entry.slot, waker, &op, Some(parts));
+            self.handle.begin_in(place, &entry.slot, waker, &op, Some(parts));
         }
         Ok(())
     }

@@ -92,17 +92,17 @@ impl<'a> Incoming<'a> {
             }
             Adopted::Free => {}
         }
-        let (worker, _) = place()?;
+        let waker = cx.waker().clone();
+        let place = place()?;
         if let Some(table) = entry.table.get() {
             drop(table.reserve()?);
         }
         let file = Some(entry);
         let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_INCOMING, file, kind: SlotKind::Multi };
         let op = Descriptor::Accept { file: entry.raw(), multishot: true };
-        let waker = cx.waker().clone();
         // SAFETY: ACCEPT-1: the slot is free and ours; R4: the entry counts the operation.
         unsafe {
-            self.handle.begin_in(worker, core::ptr::null(), &entry.slot, waker, &op, Some(parts));
+            self.handle.begin_in(place, &entry.slot, waker, &op, Some(parts));
         }
         Ok(())
     }

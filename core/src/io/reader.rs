@@ -103,7 +103,7 @@ impl Reader {
             SlotRef::of(&entry.slot).wake_at_end(cx);
             return Ok(false);
         }
-        let (worker, _) = place()?;
+        let place = place()?;
         self.make_room()?;
         let data = self.raw.data.wrapping_add(self.end as usize);
         let op = Descriptor::Recv { file: entry.raw(), data, len: self.raw.capacity - self.end };
@@ -112,7 +112,7 @@ impl Reader {
         let waker = cx.waker().clone();
         // SAFETY: READER-2: the slot is free and ours; READER-1; R4: the entry counts the operation.
         unsafe {
-            self.handle.begin_in(worker, core::ptr::null(), &entry.slot, waker, &op, Some(parts));
+            self.handle.begin_in(place, &entry.slot, waker, &op, Some(parts));
         }
         Ok(true)
     }

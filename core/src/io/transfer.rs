@@ -3,7 +3,7 @@
 use super::lend::{IntoLend, Lend, Slot};
 use crate::event_loop::Descriptor;
 use crate::file::{Direction, FileEntry, FileHandle};
-use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, more};
+use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, SlotRef, more};
 use core::future::Future;
 use core::ops::Range;
 use core::pin::Pin;
@@ -194,7 +194,8 @@ impl<L: Lend> Operation for Transfer<'_, L> {
 
 impl<L: Lend> Drop for Transfer<'_, L> {
     fn drop(&mut self) {
-        if self.handle.slot().is_some() {
+        // Where its task has ended, the slot may have told the lane already.
+        if self.handle.slot().is_some_and(SlotRef::is_held) {
             self.file.entry().lane(self.kind.direction()).drain();
         }
     }

@@ -7,7 +7,7 @@
 use super::lend::{Lend, Slot};
 use crate::event_loop::{Descriptor, IO_RANGES_MAX, IoRange};
 use crate::file::{Direction, FileEntry, FileHandle};
-use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, more};
+use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, SlotRef, more};
 use crate::task::Bytes;
 use core::future::Future;
 use core::ops::Range;
@@ -141,7 +141,8 @@ impl<const N: usize> Operation for SendVectored<'_, '_, '_, N> {
 
 impl<const N: usize> Drop for SendVectored<'_, '_, '_, N> {
     fn drop(&mut self) {
-        if self.handle.slot().is_some() {
+        // Where its task has ended, the slot may have told the lane already.
+        if self.handle.slot().is_some_and(SlotRef::is_held) {
             self.file.entry().lane(Direction::Write).drain();
         }
     }

@@ -20,6 +20,10 @@ pub use hold::Hold;
 pub use waker_cell::WakerCell;
 
 #[cfg(not(loom))]
+mod begin;
+#[cfg(not(loom))]
+mod end;
+#[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
 mod handle;
@@ -28,26 +32,30 @@ mod keep;
 #[cfg(not(loom))]
 mod nop;
 #[cfg(not(loom))]
+mod operation;
+#[cfg(not(loom))]
 mod results;
 #[cfg(not(loom))]
 mod slot;
+#[cfg(not(loom))]
+mod slot_kind;
 
 #[cfg(not(loom))]
 pub use {
     error::Error,
-    handle::{Cancelled, OpHandle, Operation, Parts},
+    handle::{OpHandle, Parts},
     keep::{KeepVtable, RawBuf},
     nop::{Nop, nop},
+    operation::{Cancelled, Operation},
     results::{Multishot, ResultQueue},
     slot::Slot,
 };
 
 #[cfg(not(loom))]
 pub(crate) use {
-    handle::{Adopted, SlotRef, place},
+    begin::place,
+    handle::{Adopted, SlotRef},
     keep::{KEEP_FILE, more},
-    slot::{
-        FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, SlotBody, SlotKind, TAKING,
-        TimerBody, same_generation,
-    },
+    slot::{FREE, IN_FLIGHT, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, TAKING, same_generation},
+    slot_kind::{Queued, SlotBody, SlotKind, TimerBody},
 };

@@ -1,7 +1,8 @@
 //! The operation that does nothing: for measuring, and for a turn through the loop.
 
 use super::error::Error;
-use super::handle::{OpHandle, Operation};
+use super::handle::OpHandle;
+use super::operation::Operation;
 use crate::event_loop::Descriptor;
 use core::future::Future;
 use core::pin::Pin;
@@ -28,20 +29,33 @@ impl Future for Nop {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.handle.slot().is_none() {
-            return self.begin(cx);
+            if self.begin(cx) {
+                return Poll::Pending;
+            }
+        } else if self.handle.take_ready().is_some() {
+            return Poll::Ready(Ok(()));
         }
-        let outcome = core::task::ready!(self.handle.poll_end(cx))?;
-        if outcome.again {
-            return self.begin(cx);
-        }
-        Poll::Ready(Error::check(outcome.result).map(|_| ()))
+        self.poll_unusual(cx)
     }
 }
 
 impl Nop {
-    /// Apart, so that the way of a result needs few registers.
+    /// Apart, since it is many instructions that each `await` would repeat.
     #[inline(never)]
-    fn begin(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+    fn begin(&mut self, cx: &Context<'_>) -> bool {
+        // SAFETY: R0: a no-op names no memory.
+        unsafe { self.handle.begin_commonly(cx, &Descriptor::Nop, None) }
+    }
+
+    /// All but the common begin and the common end.
+    #[inline(never)]
+    fn poll_unusual(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        if self.handle.slot().is_some() {
+            let outcome = core::task::ready!(self.handle.poll_end(cx))?;
+            if !outcome.again {
+                return Poll::Ready(Error::check(outcome.result).map(|_| ()));
+            }
+        }
         // SAFETY: R0: a no-op names no memory.
         unsafe { self.handle.begin(cx, &Descriptor::Nop, None) }?;
         Poll::Pending

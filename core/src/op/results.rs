@@ -8,7 +8,7 @@
 use super::error::Error;
 use super::handle::{OpHandle, Parts};
 use super::keep::{KeepVtable, RawBuf};
-use super::slot::SlotKind;
+use super::slot_kind::SlotKind;
 use crate::event_loop::Descriptor;
 use crate::file::FileEntry;
 use core::future::poll_fn;

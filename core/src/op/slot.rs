@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `state` | submitter (FREE to IN_FLIGHT), loop (to READY or, for an orphan, to FREE), holder (READY to FREE on its own task, to TAKING elsewhere), the ending task (READY to FREE) |
 //! | `result`, `flags` | the loop while IN_FLIGHT, the holder after READY |
-//! | `waker`, `has_waker`, `orphan`, `queued`, `link` | the submitter before IN_FLIGHT, then the loop's thread |
+//! | `waker`, `marks`, `queued`, `link` | the submitter before IN_FLIGHT, then the loop's thread |
 //! | `req`, `post`, `alt_waker` | a holder on another thread leaves a message, the loop's thread takes it |
 //! | `hold` | the ending task and whoever lets the slot go (`hold.rs`) |
 //! | `owner`, `worker` | written by the submitter, read by all until FREE |
+//! | `index` | written by the submitter, read on the owner's own task |
 //! | `body`, `file` | submitter, then the loop's thread, then the holder |
 //!
 //! SLOT-1 (R8): one writer at a time. IN_FLIGHT belongs to the loop's thread; its store of READY or FREE
@@ -17,12 +18,12 @@
 //! SLOT-3 (R1): slots are `'static` and are never freed, only reused; zeroed memory is a free slot.
 
 use super::hold::Hold;
-use super::keep::Keep;
+use super::slot_kind::{Queued, SharedKind, SlotBody};
 use super::waker_cell::WakerCell;
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
 use crate::queue::Linked;
-use crate::sync::{AtomicPtr, AtomicU8, AtomicU32, Ordering, SharedPtr};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering, SharedPtr};
 use crate::task::Header;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
@@ -39,27 +40,21 @@ pub(crate) const READY: u32 = 2;
 pub(crate) const TAKING: u32 = 3;
 /// The runtime was closed while the system held it: never free again.
 pub(crate) const DETACHED: u32 = 4;
-const STATE_BITS: u32 = 3;
+pub(crate) const STATE_BITS: u32 = 3;
 const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
+
+/// `index` of a slot that is not one of its task's own.
+pub(crate) const NO_INDEX: u8 = 0xff;
+
+/// `marks`: a waker lies in the slot.
+const HAS_WAKER: u8 = 1;
+/// `marks`: the holder is gone.
+const ORPHAN: u8 = 2;
 
 /// What a holder on another thread asks of the loop's thread; shares its word with the generation.
 pub(crate) const REQ_WAKER: u32 = 1;
 pub(crate) const REQ_CANCEL: u32 = 2;
 pub(crate) const REQ_DROP: u32 = 4;
-
-/// A timer's place on the wheel.
-#[derive(Clone, Copy)]
-pub(crate) struct TimerBody {
-    pub deadline: u64,
-    pub back: *const Slot,
-    pub place: u16,
-}
-
-/// What the kind of operation needs beside the hot line.
-pub(crate) union SlotBody {
-    pub keep: Keep,
-    pub timer: TimerBody,
-}
 
 /// 128 bytes: a hot line and a cold one.
 #[repr(C, align(64))]
@@ -69,10 +64,10 @@ pub struct Slot {
     pub(crate) flags: Cell<u32>,
     pub(crate) req: AtomicU32,
     pub(crate) hold: Hold,
-    pub(crate) has_waker: Cell<bool>,
-    pub(crate) orphan: Cell<bool>,
+    marks: Cell<u8>,
     pub(crate) kind: SharedKind,
     pub(crate) queued: Cell<Queued>,
+    index: Cell<u8>,
     pub(crate) waker: UnsafeCell<MaybeUninit<Waker>>,
     pub(crate) link: Cell<*const Slot>,
     pub(crate) owner: SharedPtr<Header>,
@@ -80,56 +75,6 @@ pub struct Slot {
     pub(crate) post: AtomicPtr<Slot>,
     pub(crate) alt_waker: WakerCell,
     pub(crate) body: UnsafeCell<MaybeUninit<SlotBody>>,
-}
-
-/// A [`SlotKind`] that a holder on another thread may read too late.
-pub(crate) struct SharedKind(AtomicU8);
-
-impl SharedKind {
-    #[inline]
-    pub fn get(&self) -> SlotKind {
-        match self.0.load(Ordering::Relaxed) {
-            0 => SlotKind::Plain,
-            1 => SlotKind::Keep,
-            2 => SlotKind::Timer,
-            _ => SlotKind::Multi,
-        }
-    }
-
-    #[inline]
-    pub fn set(&self, kind: SlotKind) {
-        self.0.store(kind as u8, Ordering::Relaxed);
-    }
-}
-
-/// Why an IN_FLIGHT slot is linked in one of its worker's lists.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(crate) enum Queued {
-    /// It is not, or it is a timer on the wheel.
-    No = 0,
-    /// The loop was full: it has not been submitted.
-    Submit = 1,
-    /// The same, and its holder has cancelled it.
-    SubmitCancelled = 2,
-    /// An orphan whose cancel the loop had no room for.
-    Cancel = 3,
-    /// The same, and its terminal completion has come meanwhile.
-    CancelDone = 4,
-}
-
-/// What lies in the slot's body.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(crate) enum SlotKind {
-    /// Nothing.
-    Plain = 0,
-    /// A [`Keep`].
-    Keep = 1,
-    /// A timer on the worker's wheel.
-    Timer = 2,
-    /// A [`Keep`] that takes the results of a multishot.
-    Multi = 3,
 }
 
 const _: () = assert!(size_of::<Slot>() == 128);
@@ -164,10 +109,10 @@ impl Slot {
             flags: Cell::new(0),
             req: AtomicU32::new(0),
             hold: Hold::new(),
-            has_waker: Cell::new(false),
-            orphan: Cell::new(false),
-            kind: SharedKind(AtomicU8::new(0)),
+            marks: Cell::new(0),
+            kind: SharedKind::new(),
             queued: Cell::new(Queued::No),
+            index: Cell::new(0),
             waker: UnsafeCell::new(MaybeUninit::uninit()),
             link: Cell::new(core::ptr::null()),
             owner: SharedPtr::null(),
@@ -178,17 +123,17 @@ impl Slot {
         }
     }
 
+    /// The state word as its owner sees it.
+    #[inline]
+    pub(crate) fn word(&self) -> u32 {
+        self.state.load(Ordering::Relaxed)
+    }
+
     /// State and generation with an acquire load.
     #[inline]
     pub(crate) fn observe(&self) -> (u32, u32) {
         let word = self.state.load(Ordering::Acquire);
         (word & STATE_MASK, word >> STATE_BITS)
-    }
-
-    /// Whether its result lies there, for this generation.
-    #[inline]
-    pub(crate) fn is_ready(&self, generation: u32) -> bool {
-        self.state.load(Ordering::Acquire) == pack(READY, generation)
     }
 
     #[inline]
@@ -198,28 +143,60 @@ impl Slot {
 
     /// FREE to IN_FLIGHT by the submitter, who owns the free slot; returns the generation.
     #[inline]
-    pub(crate) fn begin(&self, owner: *const Header, worker: *const Worker, waker: Waker) -> u32 {
-        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
+    pub(crate) fn begin(&self, owner: *const Header, index: u8, worker: *const Worker, waker: Waker) -> u32 {
+        let word = self.state.load(Ordering::Relaxed);
+        debug_assert_eq!(word & STATE_MASK, FREE);
         self.result.set(0);
         self.flags.set(0);
-        self.orphan.set(false);
+        self.marks.set(HAS_WAKER);
         self.hold.reset();
+        self.index.set(index);
         self.owner.set(owner);
         self.worker.set(worker);
         // SAFETY: SLOT-1, the submitter owns a free slot; no waker lies in it.
         unsafe { (*self.waker.get()).write(waker) };
-        self.has_waker.set(true);
-        self.state.store(pack(IN_FLIGHT, generation), Ordering::Release);
-        generation
+        self.state.store(word + (IN_FLIGHT - FREE), Ordering::Release);
+        word >> STATE_BITS
+    }
+
+    /// Which of its task's own slots it is, if it is one, by the submitter's word.
+    #[inline]
+    pub(crate) fn index(&self) -> u8 {
+        self.index.get()
+    }
+
+    /// Whether the holder is gone.
+    #[inline]
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.marks.get() & ORPHAN != 0
+    }
+
+    /// The holder is gone; on the loop's thread while IN_FLIGHT. False when it was gone before.
+    pub(crate) fn set_orphan(&self) -> bool {
+        let before = self.marks.replace(self.marks.get() | ORPHAN);
+        before & ORPHAN == 0
+    }
+
+    /// The waker of an operation that is somebody's, if it has one, by one look; on the loop's thread while
+    /// IN_FLIGHT.
+    #[inline]
+    pub(crate) fn take_holders_waker(&self) -> Option<Waker> {
+        (self.marks.get() == HAS_WAKER).then(|| {
+            self.marks.set(0);
+            // SAFETY: SLOT-1; the mark says that one lies there.
+            unsafe { (*self.waker.get()).assume_init_read() }
+        })
     }
 
     /// Moves the waker out; on the loop's thread while IN_FLIGHT.
     #[inline]
     pub(crate) fn take_waker(&self) -> Option<Waker> {
-        if !self.has_waker.replace(false) {
+        let marks = self.marks.get();
+        if marks & HAS_WAKER == 0 {
             return None;
         }
-        // SAFETY: SLOT-1; `has_waker` says that one lies there.
+        self.marks.set(marks & !HAS_WAKER);
+        // SAFETY: SLOT-1; the mark says that one lies there.
         Some(unsafe { (*self.waker.get()).assume_init_read() })
     }
 
@@ -228,29 +205,35 @@ impl Slot {
         let old = self.take_waker();
         // SAFETY: SLOT-1.
         unsafe { (*self.waker.get()).write(waker) };
-        self.has_waker.set(true);
+        self.marks.set(self.marks.get() | HAS_WAKER);
         old
     }
 
     /// Whether the waker in the slot wakes the same task; on the loop's thread while IN_FLIGHT.
     #[inline]
     pub(crate) fn has_waker_like(&self, waker: &Waker) -> bool {
-        // SAFETY: SLOT-1; `has_waker` says that one lies there.
-        self.has_waker.get() && unsafe { (*self.waker.get()).assume_init_ref() }.will_wake(waker)
+        // SAFETY: SLOT-1; the mark says that one lies there.
+        self.marks.get() & HAS_WAKER != 0 && unsafe { (*self.waker.get()).assume_init_ref() }.will_wake(waker)
     }
 
-    /// The loop's last access in the life of an operation that somebody waits for.
+    /// The loop's last access in the life of an operation that somebody waits for; `word` is its state word,
+    /// IN_FLIGHT, which nobody else writes (SLOT-1).
     #[inline]
-    pub(crate) fn set_ready(&self) {
-        let word = self.state.load(Ordering::Relaxed);
-        self.state.store(word - IN_FLIGHT + READY, Ordering::Release);
+    pub(crate) fn set_ready(&self, word: u32) {
+        debug_assert_eq!(word & STATE_MASK, IN_FLIGHT);
+        self.state.store(word + (READY - IN_FLIGHT), Ordering::Release);
     }
 
     /// Free with a new generation: the last access of whoever owns the slot now.
     #[inline]
     pub(crate) fn set_free(&self) {
-        let word = self.state.load(Ordering::Relaxed) & !STATE_MASK;
-        self.state.store(word.wrapping_add(pack(FREE, 1)), Ordering::Release);
+        self.set_free_after(self.word());
+    }
+
+    /// The same for an owner who has seen the word.
+    #[inline]
+    pub(crate) fn set_free_after(&self, word: u32) {
+        self.state.store((word | STATE_MASK).wrapping_add(1), Ordering::Release);
     }
 
     /// Never free again.
@@ -304,15 +287,16 @@ impl Slot {
         OpToken(unsafe { NonZeroU64::new_unchecked(address | u64::from(generation & 0xffff) << 48) })
     }
 
-    /// The slot of a token, when the token is of the present activation, and that is in flight.
+    /// The slot of a token and its state word, when that is in flight in the activation of the token.
     #[inline]
-    pub(crate) fn in_flight_of(token: OpToken) -> Option<&'static Slot> {
+    pub(crate) fn of_token(token: OpToken) -> Option<(&'static Slot, u32)> {
         let data = token.0.get();
         let slot = core::ptr::with_exposed_provenance::<Slot>((data & 0xffff_ffff_ffff) as usize);
         // SAFETY: SLOT-3; tokens are made from slots only.
         let slot: &'static Slot = unsafe { &*slot };
-        let known = slot.state.load(Ordering::Relaxed) & pack(STATE_MASK, 0xffff);
-        (known == pack(IN_FLIGHT, (data >> 48) as u32)).then_some(slot)
+        let word = slot.state.load(Ordering::Relaxed);
+        let expected = pack(IN_FLIGHT, (data >> 48) as u32);
+        (word & pack(STATE_MASK, 0xffff) == expected).then_some((slot, word))
     }
 }
 

@@ -15,7 +15,7 @@
 
 use super::Reason;
 use super::table::{TaskTable, give_back, nothing, place_of};
-use crate::task::{BODY_DONE, BODY_PENDING, Header, JoinHandle, TaskRef, TaskVtable};
+use crate::task::{BODY_DONE, BODY_PENDING, Header, JoinHandle, TaskRef, TaskVtable, busy_beyond};
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
@@ -81,6 +81,7 @@ const fn vtable<const K: usize>() -> TaskVtable {
         drop_output: nothing,
         release: release::<K>,
         slots: K as u32,
+        busy: busy_beyond(K),
         context: ptr::null(),
         name: "foreign task",
     }

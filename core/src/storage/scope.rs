@@ -7,7 +7,7 @@
 use super::table::{TaskTable, give_back, nothing, place_of};
 use super::{Exhausted, Reason};
 use crate::exec::{Budget, Executor, current};
-use crate::task::{AbortHandle, BODY_DONE, Body, Header, JoinError, TaskRef, TaskVtable};
+use crate::task::{AbortHandle, BODY_DONE, Body, Header, JoinError, TaskRef, TaskVtable, busy_beyond};
 use core::cell::{Cell, UnsafeCell};
 use core::fmt;
 use core::future::Future;
@@ -241,6 +241,7 @@ impl<F: Future> StackBody<F> {
             drop_output: nothing,
             release: release::<K>,
             slots: K as u32,
+            busy: busy_beyond(K),
             context: ptr::null(),
             name: "scoped task",
         }

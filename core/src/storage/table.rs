@@ -11,7 +11,7 @@ use crate::op::Slot;
 use crate::task::{
     BODY_DONE, Body, Header, JoinHandle, PoolControl, PoolInfo, PoolMemory, TaskCore, TaskRef,
 };
-use crate::task::{TaskVtable, register};
+use crate::task::{TaskVtable, busy_beyond, register};
 use core::alloc::Layout;
 use core::cell::{Cell, UnsafeCell};
 use core::future::Future;
@@ -122,6 +122,7 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
             drop_output: nothing,
             release: nothing,
             slots: K as u32,
+            busy: busy_beyond(K),
             context: ptr::null(),
             name,
         }
@@ -224,6 +225,7 @@ impl<F: Future + 'static, A: BodyAlloc> ArenaBody<F, A> {
             drop_output: Self::drop_output::<K>,
             release: Self::release::<K>,
             slots: K as u32,
+            busy: busy_beyond(K),
             context: ptr::null(),
             name: "arena task",
         }

@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::header::{Header, TaskCore};
 use super::pool;
-use super::vtable::{BODY_DONE, TaskVtable};
+use super::vtable::{BODY_DONE, TaskVtable, busy_beyond};
 use crate::op::Slot;
 use core::cell::UnsafeCell;
 use core::future::Future;
@@ -37,6 +37,7 @@ impl<F: Future + 'static, const K: usize, const B: usize> Block<F, K, B> {
             drop_output: Self::drop_output,
             release: pool::release_block,
             slots: K as u32,
+            busy: busy_beyond(K),
             context,
             name,
         }

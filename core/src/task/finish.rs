@@ -8,7 +8,7 @@ use crate::op::{FREE, IN_FLIGHT, READY, REQ_DROP, Slot};
 /// The body has ended; the runner's last steps. On the task's thread.
 pub(crate) fn finish(worker: &'static Worker, task: TaskRef) {
     let header = task.header();
-    if task.core().busy.replace(0) != 0 || task.core().spares.get() != 0 {
+    if task.core().busy.get() != task.vtable().busy || task.core().spares.get() != 0 {
         take_back_slots(worker, task);
     }
     let before = header.state.done();

@@ -6,12 +6,13 @@
 //! | `next` | the owner of the queue place; the pool while the block is free |
 //! | `vtable` | written by the claimer before publish, then only read |
 //! | `home` | written by the claimer and the runner, read by whoever won the queue place (STATE-3) |
-//! | `busy`, `spares` | the runner, while RUNNING |
+//! | `busy`, `spares` | the runner, while RUNNING; `busy` also the claimer, before publish |
 //! | `join` | the join handle while JOIN_WAKER is clear or the task is LIVE; after done only read |
 //!
 //! TASK-1 (R1): headers are `'static` and are never freed, only reused. A waker is an uncounted pointer
 //! to one; a stale wake is a spurious poll. TASK-2: zeroed memory is a free task. TASK-3: slots lie right
-//! behind the bookkeeping, at byte 64.
+//! behind the bookkeeping, at byte 64. TASK-4: from the begin of an activation the bits of `busy` from the
+//! task's number of slots on are set, and nobody clears them.
 
 use super::refs::Refs;
 use super::state::StateWord;
@@ -138,18 +139,36 @@ impl TaskRef {
         unsafe { core::slice::from_raw_parts(self.0.cast::<TaskCore>().add(1).cast::<Slot>(), count) }
     }
 
+    /// One of the task's own slots.
+    ///
+    /// # Safety
+    /// TASK-3: the task has more than `index`.
+    #[inline]
+    pub(crate) unsafe fn slot(self, index: u32) -> &'static Slot {
+        // SAFETY: TASK-3, by this function's contract.
+        unsafe { &*self.0.cast::<TaskCore>().add(1).cast::<Slot>().add(index as usize) }
+    }
+
     /// Asks that the task be polled. From any thread.
     #[inline]
     pub fn wake(self) {
         if self.header().state.wake() {
-            self.enqueue();
+            self.enqueue(current::worker());
+        }
+    }
+
+    /// The same, on the thread of `worker`, within its turn.
+    #[inline]
+    pub(crate) fn wake_on(self, worker: &'static Worker) {
+        if self.header().state.wake() {
+            self.enqueue(worker);
         }
     }
 
     /// Asks that the task's body be dropped instead of polled. From any thread.
     pub fn abort(self) {
         if self.header().state.abort() {
-            self.enqueue();
+            self.enqueue(current::worker());
         }
     }
 
@@ -163,19 +182,21 @@ impl TaskRef {
     pub(crate) fn publish_on(self, worker: &'static Worker, vtable: &'static TaskVtable, refs: u32) {
         let header = self.header();
         header.vtable.set(Some(vtable));
+        self.core().busy.set(vtable.busy);
         header.refs.begin(refs);
         header.home.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Relaxed);
         header.state.publish();
         worker.queue.push(self);
     }
 
-    /// Puts the task where it runs next; the caller owns the queue place.
+    /// Puts the task where it runs next; the caller owns the queue place, and this thread is in a turn of
+    /// `worker`, or of none.
     #[inline]
-    fn enqueue(self) {
+    fn enqueue(self, worker: *const Worker) {
         let home = self.header().home.load(Ordering::Relaxed);
         // SAFETY: a published task has a home, and workers are `'static` (WORKER-1).
         let home = unsafe { &*home };
-        if core::ptr::eq(current::worker(), home) {
+        if core::ptr::eq(worker, home) {
             home.queue.push(self);
         } else {
             home.post_task(self);

@@ -69,6 +69,6 @@ pub(crate) use {
     finish::{finish, unref},
     pool::{PoolControl, PoolInfo},
     registry::{for_each_task, register},
-    vtable::{BODY_DONE, BODY_PENDING},
+    vtable::{BODY_DONE, BODY_PENDING, busy_beyond},
     waker::{clone_of as clone_waker, of as waker_of, task_of},
 };

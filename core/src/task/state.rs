@@ -5,13 +5,13 @@
 //! | publish | `swap(LIVE \| QUEUED \| CLAIMED)` | always: the block is claimed and unpublished |
 //! | wake | `fetch_or(QUEUED)` | it was LIVE and neither QUEUED nor RUNNING |
 //! | abort | `fetch_or(ABORTED \| QUEUED)` | the same test |
-//! | start | `fetch_add(RUNNING - QUEUED)` | always: only the owner of the queue place starts |
-//! | pending | `fetch_sub(RUNNING)` | QUEUED came meanwhile: the runner enqueues it |
-//! | done | `fetch_sub(LIVE \| RUNNING)` | always: the runner |
-//! | detach | `fetch_add(DETACHED)` | LIVE was clear: the handle drops the output |
+//! | start | QUEUED to RUNNING, `fetch_add(RUNNING - QUEUED)` | always: only the owner of the queue place starts |
+//! | pending | RUNNING off, `fetch_sub(RUNNING)` | QUEUED came meanwhile: the runner enqueues it |
+//! | done | LIVE and RUNNING off, `fetch_sub(LIVE + RUNNING)` | always: the runner |
+//! | detach | `fetch_or(DETACHED)` | LIVE was clear: the handle drops the output |
 //!
-//! A step that knows which bits it finds moves them by adding: with the old word wanted, that is one
-//! instruction where `fetch_or` and its like are a loop.
+//! The runner's steps know the bits that they change, and nobody else changes those: so they are sums, which a
+//! processor does in one instruction where a logical step that answers is a loop.
 //!
 //! STATE-1: zero means free, so a pool of zeroed memory is a pool of free blocks.
 //! STATE-2: a wake is unconditional. One that returns early on a plain load loses the release edge of
@@ -94,7 +94,7 @@ impl StateWord {
     #[must_use]
     pub fn pending(&self) -> bool {
         let before = self.0.fetch_sub(RUNNING, Ordering::AcqRel);
-        debug_assert_eq!(before & RUNNING, RUNNING);
+        debug_assert_eq!(before & (LIVE | RUNNING), LIVE | RUNNING);
         before & QUEUED != 0
     }
 
@@ -108,7 +108,7 @@ impl StateWord {
     /// The body has ended and its output is written; returns the word before.
     #[inline]
     pub fn done(&self) -> u32 {
-        let before = self.0.fetch_sub(LIVE | RUNNING, Ordering::AcqRel);
+        let before = self.0.fetch_sub(LIVE + RUNNING, Ordering::AcqRel);
         debug_assert_eq!(before & (LIVE | RUNNING), LIVE | RUNNING);
         before
     }
@@ -116,9 +116,7 @@ impl StateWord {
     /// The join handle goes; returns the word before.
     #[inline]
     pub fn detach(&self) -> u32 {
-        let before = self.0.fetch_add(DETACHED, Ordering::AcqRel);
-        debug_assert_eq!(before & DETACHED, 0);
-        before
+        self.0.fetch_or(DETACHED, Ordering::AcqRel)
     }
 
     /// The join handle has filled the join cell. False when the task was done first: the runner will

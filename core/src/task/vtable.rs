@@ -21,10 +21,17 @@ pub struct TaskVtable {
     pub(crate) release: unsafe extern "C-unwind" fn(*const Header),
     /// How many slots lie behind the bookkeeping.
     pub(crate) slots: u32,
+    /// The `busy` of a task with no slot taken: the bits of slots that it does not have (TASK-4).
+    pub(crate) busy: u64,
     /// The storage's own: for a pool's block, its pool.
     pub(crate) context: *const (),
     /// For messages.
     pub(crate) name: &'static str,
+}
+
+/// The bits of the slots that a task with so many does not have.
+pub(crate) const fn busy_beyond(slots: usize) -> u64 {
+    if slots < 64 { u64::MAX << slots } else { 0 }
 }
 
 // SAFETY: `context` points to a static that may be used from any thread.

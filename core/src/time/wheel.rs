@@ -116,6 +116,9 @@ impl Wheel {
     /// The moment at which something is to be done: a timer, or a group to move down. Not after the first
     /// timer.
     pub fn next_deadline(&self) -> Option<u64> {
+        if self.is_empty() {
+            return None;
+        }
         let tick = self.next_tick()?;
         Some(tick.saturating_mul(1 << TICK_BITS))
     }

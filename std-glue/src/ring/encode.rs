@@ -19,10 +19,8 @@ pub(super) const TAG_BITS: u64 = 63;
 
 /// A free place of the submission queue, and whose completion the entry there brings.
 pub(super) struct Place<'ring> {
-    /// RING-2: the only view of the queue.
+    /// RING-2: the only view of the queue, which has room.
     pub(super) queue: SubmissionQueue<'ring>,
-    /// Which place, counted on.
-    pub(super) number: u32,
     pub(super) user_data: u64,
 }
 
@@ -34,18 +32,21 @@ impl Place<'_> {
     /// As for [`encode`].
     #[inline(always)]
     unsafe fn put(mut self, entry: Entry) -> bool {
+        // SAFETY: RING-2: there is room, by the contract of `encode`.
+        unsafe { core::hint::assert_unchecked(!self.queue.is_full()) };
         // SAFETY: by the contract of `encode`, the entry names valid memory.
-        unsafe { self.queue.push(&entry.user_data(self.user_data)) }.is_ok()
+        let pushed = unsafe { self.queue.push(&entry.user_data(self.user_data)) };
+        pushed.is_ok()
     }
 }
 
-/// Pushes the entry for `op`. One match, so that an operation costs one jump. A peer that is gone is an error
-/// of a send, never a SIGPIPE.
+/// Pushes the entry for `op`, unless it is one for [`encode_larger`]. One match, so that an operation costs one
+/// jump. A peer that is gone is an error of a send, never a SIGPIPE.
 ///
 /// # Safety
-/// The place is free (RING-3), and the descriptor's memory is valid until the terminal completion.
-#[inline]
-pub(super) unsafe fn encode(op: &Descriptor, place: Place<'_>, params: &ParamBlocks, bell: &Bell) -> bool {
+/// The place is free, and the descriptor's memory is valid until the terminal completion.
+#[inline(always)]
+pub(super) unsafe fn encode(op: &Descriptor, place: Place<'_>) -> bool {
     // SAFETY: each arm passes this function's contract on.
     unsafe {
         match *op {
@@ -56,7 +57,6 @@ pub(super) unsafe fn encode(op: &Descriptor, place: Place<'_>, params: &ParamBlo
             Descriptor::Write { file, data, len, offset } => {
                 place.put(opcode::Write::new(Fd(file), data, len).offset(offset).build())
             }
-            Descriptor::Fsync { file } => place.put(opcode::Fsync::new(Fd(file)).build()),
             Descriptor::Recv { file, data, len } => place.put(opcode::Recv::new(Fd(file), data, len).build()),
             Descriptor::Send { file, data, len } => {
                 place.put(opcode::Send::new(Fd(file), data, len).flags(libc::MSG_NOSIGNAL).build())
@@ -65,18 +65,37 @@ pub(super) unsafe fn encode(op: &Descriptor, place: Place<'_>, params: &ParamBlo
                 place.put(opcode::SendZc::new(Fd(file), data, len).flags(libc::MSG_NOSIGNAL).build())
             }
             Descriptor::Accept { file, multishot } => place.put(accept(file, multishot)),
-            Descriptor::Shutdown { file, how } => place.put(opcode::Shutdown::new(Fd(file), how).build()),
             Descriptor::Poll { file, events, multishot } => {
                 place.put(opcode::PollAdd::new(Fd(file), events).multi(multishot).build())
             }
+            _ => false,
+        }
+    }
+}
+
+/// Pushes the entry for what happens seldom or needs a parameter block.
+///
+/// # Safety
+/// As for [`encode`].
+pub(super) unsafe fn encode_larger(
+    op: &Descriptor,
+    place: Place<'_>,
+    params: &ParamBlocks,
+    bell: &Bell,
+) -> bool {
+    // SAFETY: each arm passes this function's contract on.
+    unsafe {
+        match *op {
+            Descriptor::Fsync { file } => place.put(opcode::Fsync::new(Fd(file)).build()),
+            Descriptor::Shutdown { file, how } => place.put(opcode::Shutdown::new(Fd(file), how).build()),
             Descriptor::SendVectored { file, ref ranges, count } => {
                 let used = &ranges[..usize::from(count).min(ranges.len())];
-                let message = params.put_message(place.number, used);
+                let message = params.put_message(used);
                 let flags = libc::MSG_NOSIGNAL as u32;
                 place.put(opcode::SendMsg::new(Fd(file), message).flags(flags).build())
             }
             Descriptor::Connect { file, ref address } => {
-                let (address, length) = params.put_address(place.number, address);
+                let (address, length) = params.put_address(address);
                 place.put(opcode::Connect::new(Fd(file), address, length).build())
             }
             _ => place.put(unknown(bell)),

@@ -21,9 +21,10 @@
 //! their view lives on, since a delivery writes slots and at most pushes a cancel; should that enter the kernel,
 //! the view has an old tail and takes what is new in its next life.
 //!
-//! **RING-3. A parameter block belongs to a place in the submission queue.** It is written only for an entry
-//! that is about to be pushed at that place, which is free; the kernel has copied it when it has consumed
-//! the entry (`IORING_FEAT_SUBMIT_STABLE`, required at setup), and only then is the place free again.
+//! **RING-3. Parameter blocks are taken in turn, as many as the submission queue has places.** One is written
+//! only when the queue has room, for the entry that is pushed next. Before its turn comes again as many entries
+//! have been pushed as the queue has places, so the kernel has consumed that one, and has copied the block by
+//! then (`IORING_FEAT_SUBMIT_STABLE`, required at setup).
 //!
 //! **RING-4. User data is a token or a tag.** A token's low six bits are zero and it is not zero; tags are the
 //! numbers 1 to 63. Completions of tags are swallowed, so every token that reaches the reaper is one that the

@@ -1,8 +1,9 @@
 //! Parameter blocks: what the kernel reads only while it takes an entry, an address or a message.
 //!
-//! There is one block for each place in the submission queue (RING-3), in pages from the system. A ring that
-//! never connects and never sends several pieces never touches them.
+//! There are as many blocks as places in the submission queue, taken in turn (RING-3), in pages from the system.
+//! A ring that never connects and never sends several pieces never touches them.
 
+use core::cell::Cell;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 
@@ -27,10 +28,12 @@ union Params {
     v6: libc::sockaddr_in6,
 }
 
-/// One block a place.
+/// As many as the queue has places.
 pub(super) struct ParamBlocks {
     base: NonNull<Params>,
     count: u32,
+    /// Blocks taken so far, wrapping.
+    taken: Cell<u32>,
 }
 
 impl ParamBlocks {
@@ -42,28 +45,28 @@ impl ParamBlocks {
         // SAFETY: a new anonymous mapping wherever the system likes; nothing existing is touched.
         let pages = unsafe { libc::mmap(core::ptr::null_mut(), bytes, protection, flags, -1, 0) };
         match NonNull::new(pages.cast::<Params>()) {
-            Some(base) if pages != libc::MAP_FAILED => Ok(Self { base, count }),
+            Some(base) if pages != libc::MAP_FAILED => Ok(Self { base, count, taken: Cell::new(0) }),
             _ => Err(SetupError::from_io(&std::io::Error::last_os_error())),
         }
     }
 
-    /// The block of a place; places are counted on, wrapping.
-    fn at(&self, place: u32) -> *mut Params {
+    /// The block whose turn it is.
+    fn take(&self) -> *mut Params {
+        let number = self.taken.get();
+        self.taken.set(number.wrapping_add(1));
         // SAFETY: the index is below `count`, so it lies within the mapping.
-        unsafe { self.base.as_ptr().add((place & (self.count - 1)) as usize) }
+        unsafe { self.base.as_ptr().add((number & (self.count - 1)) as usize) }
     }
 
     /// Writes an address in the system's form.
     ///
     /// # Safety
-    /// `place` is free (RING-3).
-    #[inline(never)]
+    /// RING-3: there is room in the queue, and the entry that names the block is pushed next.
     pub(super) unsafe fn put_address(
         &self,
-        place: u32,
         address: &SocketAddr,
     ) -> (*const libc::sockaddr, libc::socklen_t) {
-        let block = self.at(place);
+        let block = self.take();
         let length = match address {
             SocketAddr::V4(v4) => {
                 let system = libc::sockaddr_in {
@@ -96,10 +99,10 @@ impl ParamBlocks {
     /// Writes a message of several pieces, to the peer of a connected socket, in the system's form.
     ///
     /// # Safety
-    /// `place` is free (RING-3).
+    /// RING-3: there is room in the queue, and the entry that names the block is pushed next.
     #[inline(never)]
-    pub(super) unsafe fn put_message(&self, place: u32, ranges: &[IoRange]) -> *const libc::msghdr {
-        let block = self.at(place);
+    pub(super) unsafe fn put_message(&self, ranges: &[IoRange]) -> *const libc::msghdr {
+        let block = self.take();
         // SAFETY: RING-3, by this function's contract: nobody else has the block, and zeros are a message.
         let message = unsafe {
             (&raw mut (*block).message).write(core::mem::zeroed());

@@ -25,8 +25,6 @@ pub struct RingLoop {
     pub(super) rung_early: Cell<bool>,
     /// Whether a worker has it.
     attached: Cell<bool>,
-    /// Entries pushed so far, wrapping.
-    pushed: Cell<u32>,
     /// Places of the submission queue.
     pub(super) entries: u32,
     /// Places that operations may fill; the rest is for cancels.
@@ -79,7 +77,6 @@ impl RingLoop {
             armed: Cell::new(false),
             rung_early: Cell::new(false),
             attached: Cell::new(false),
-            pushed: Cell::new(0),
             entries,
             op_limit: entries - (entries / 8).max(1),
             rung,
@@ -114,9 +111,7 @@ impl RingLoop {
             self.flush(system, limit)?;
         }
         // SAFETY: RING-2: a view of this block only. The entries that come here name no memory.
-        let pushed = unsafe { system.ring.submission_shared().push(entry) };
-        self.count_push();
-        pushed.map_err(|_| Full)
+        unsafe { system.ring.submission_shared().push(entry) }.map_err(|_| Full)
     }
 
     /// One enter that starts what is queued. While the kernel keeps completions that found no room, more
@@ -136,44 +131,35 @@ impl RingLoop {
         if unsafe { system.ring.submission_shared() }.len() < limit as usize { Ok(()) } else { Err(Full) }
     }
 
-    /// Pushes the operation unless the places for operations are taken.
+    /// A place for an operation, unless those are taken.
     ///
     /// # Safety
-    /// As for [`EventLoop::submit`].
+    /// RING-2: no other view of the queue is made while the place is held.
     #[inline(always)]
-    unsafe fn try_submit(&self, system: &System, token: OpToken, op: &Descriptor) -> bool {
-        // SAFETY: RING-2: the view of this function, which calls nothing that makes another.
+    unsafe fn place<'ring>(&self, system: &'ring System, token: OpToken) -> Option<Place<'ring>> {
+        // SAFETY: RING-2: by this function's contract.
         let queue = unsafe { system.ring.submission_shared() };
-        if queue.len() >= self.op_limit as usize {
-            return false;
-        }
-        let place = Place { queue, number: self.pushed.get(), user_data: token.to_user_data() };
-        self.count_push();
-        // SAFETY: RING-3: there is room, so the next place is free, and the push takes it. The memory that the
-        // descriptor names is kept by the caller until the terminal completion.
-        unsafe { encode::encode(op, place, &system.params, self.bell) }
+        (queue.len() < self.op_limit as usize).then(|| Place { queue, user_data: token.to_user_data() })
     }
 
-    /// The rare way, out of the common one's registers.
+    /// The rare way, out of the common one's registers: a full queue, or an operation that takes more work.
     ///
     /// # Safety
     /// As for [`EventLoop::submit`].
     #[cold]
-    unsafe fn submit_after_flush(
-        &self,
-        system: &System,
-        token: OpToken,
-        op: &Descriptor,
-    ) -> Result<(), Full> {
-        self.flush(system, self.op_limit)?;
-        // SAFETY: the caller's promises are passed on.
-        if unsafe { self.try_submit(system, token, op) } { Ok(()) } else { Err(Full) }
-    }
-
-    /// The queue's places are taken in order, so the number of pushes names the next one (RING-3).
-    #[inline]
-    fn count_push(&self) {
-        self.pushed.set(self.pushed.get().wrapping_add(1));
+    unsafe fn submit_with_care(&self, system: &System, token: OpToken, op: &Descriptor) -> Result<(), Full> {
+        // SAFETY: RING-2: a view of this expression only.
+        if unsafe { system.ring.submission_shared() }.len() >= self.op_limit as usize {
+            self.flush(system, self.op_limit)?;
+        }
+        // SAFETY: the places are views of these expressions only, and free; the caller vouches for the memory.
+        let pushed = unsafe {
+            self.place(system, token).is_some_and(|place| encode::encode(op, place))
+                || self
+                    .place(system, token)
+                    .is_some_and(|place| encode::encode_larger(op, place, &system.params, self.bell))
+        };
+        if pushed { Ok(()) } else { Err(Full) }
     }
 }
 
@@ -199,12 +185,13 @@ unsafe impl EventLoop for RingLoop {
     #[inline]
     unsafe fn submit(&self, token: OpToken, op: &Descriptor) -> Result<(), Full> {
         let Some(system) = self.system() else { return Err(Full) };
-        // SAFETY: the caller's promises are passed on.
-        if unsafe { self.try_submit(system, token, op) } {
+        // SAFETY: RING-2: the place is of this expression only. It is free, and the memory that the descriptor names
+        // is kept by the caller until the terminal completion.
+        if unsafe { self.place(system, token).is_some_and(|place| encode::encode(op, place)) } {
             return Ok(());
         }
         // SAFETY: as above.
-        unsafe { self.submit_after_flush(system, token, op) }
+        unsafe { self.submit_with_care(system, token, op) }
     }
 
     fn cancel(&self, token: OpToken) -> Result<(), Full> {

@@ -85,14 +85,11 @@ impl RingLoop {
     fn reap(&self, system: &System, reaper: &mut Reaper<'_>) {
         let ring = &system.ring;
         loop {
-            {
-                // SAFETY: RING-2: the only view of completions in this block: delivering one writes a slot, and
-                // at most pushes a cancel. With the view's end the head is stored.
-                let mut queue = unsafe { ring.completion_shared() };
-                while !reaper.is_full() {
-                    let Some(entry) = queue.next() else { break };
-                    self.deliver(&entry, reaper);
-                }
+            while !reaper.is_full() {
+                // SAFETY: RING-2: a view of this expression only; with its end the head is stored, before
+                // anything is done with the completion.
+                let Some(entry) = (unsafe { ring.completion_shared() }).next() else { break };
+                self.deliver(&entry, reaper);
             }
             // SAFETY: RING-2: a view of this expression only.
             if reaper.is_full() || !unsafe { ring.submission_shared() }.cq_overflow() {
@@ -113,17 +110,13 @@ impl RingLoop {
         if data & TAG_BITS != 0 {
             return self.swallow(data, flags);
         }
-        let kind = match flags {
-            flags if cqueue::more(flags) => Completion::More,
-            flags if cqueue::notif(flags) => Completion::Notification,
-            _ => Completion::Last,
-        };
-        let result = match entry.result() {
-            result if result < 0 && RESTART.contains(&result) => -libc::EINTR,
-            result => result,
-        };
         // SAFETY: RING-4: it is no tag, so it is the user data of a token that was submitted here.
-        reaper.complete(unsafe { OpToken::from_user_data(data) }, result, kind);
+        let token = unsafe { OpToken::from_user_data(data) };
+        let result = entry.result();
+        if cqueue::more(flags) || cqueue::notif(flags) || result <= *RESTART.end() {
+            return deliver_unusual(token, flags, result, reaper);
+        }
+        reaper.complete(token, result, Completion::Last);
     }
 
     /// Our own entries. Only the bell's says anything; the end of its poll (an overflow, a lack of memory)
@@ -137,6 +130,18 @@ impl RingLoop {
             }
         }
     }
+}
+
+/// One of several completions, or an error beyond the system's own numbers.
+#[cold]
+fn deliver_unusual(token: OpToken, flags: u32, result: i32, reaper: &mut Reaper<'_>) {
+    let kind = match flags {
+        flags if cqueue::more(flags) => Completion::More,
+        flags if cqueue::notif(flags) => Completion::Notification,
+        _ => Completion::Last,
+    };
+    let result = if RESTART.contains(&result) { -libc::EINTR } else { result };
+    reaper.complete(token, result, kind);
 }
 
 impl System {
