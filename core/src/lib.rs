@@ -20,6 +20,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod atomics;
 #[cfg(not(loom))]
 pub mod buf;
 #[cfg(not(loom))]
@@ -33,7 +34,7 @@ pub mod op;
 pub mod queue;
 #[cfg(all(test, loom))]
 mod support_loom;
-mod sync;
+pub mod sync;
 pub mod task;
 #[cfg(not(loom))]
 pub mod time;

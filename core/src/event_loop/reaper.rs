@@ -5,9 +5,9 @@
 //! only linked; dispatch frees it. REAP-3: the batch has room before a completion is taken.
 
 use super::OpToken;
+use crate::atomics::Ordering;
 use crate::exec::Worker;
 use crate::op::{IN_FLIGHT, Slot, SlotKind};
-use crate::sync::Ordering;
 
 /// Which completion of its operation this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

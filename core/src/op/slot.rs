@@ -19,10 +19,10 @@
 use super::hold::Hold;
 use super::keep::Keep;
 use super::waker_cell::WakerCell;
+use crate::atomics::{AtomicPtr, AtomicU8, AtomicU32, Ordering, SharedPtr};
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
 use crate::queue::Linked;
-use crate::sync::{AtomicPtr, AtomicU8, AtomicU32, Ordering, SharedPtr};
 use crate::task::Header;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;

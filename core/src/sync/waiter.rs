@@ -1,0 +1,253 @@
+//! The wait list: first in, first out, through nodes that lie in the waiting futures.
+//!
+//! ```text
+//!           poll, nothing there           served by an unlock, a send, ...      next poll
+//!  IDLE ----------------------> QUEUED ----------------------------------> SERVED ------> IDLE
+//!                                  |  dropped: unlinked                       |  dropped: passed on
+//!                                  v                                          v
+//!                                IDLE                                       IDLE
+//! ```
+
+use super::domain::Domain;
+use super::guarded::{Guarded, Inner};
+use crate::atomics::UnsafeCell;
+use core::cell::Cell;
+use core::marker::PhantomPinned;
+use core::pin::Pin;
+use core::ptr;
+use core::task::{Context, Poll, Waker};
+
+#[derive(Debug)]
+struct Node {
+    previous: *const Waiter,
+    next: *const Waiter,
+    waker: Option<Waker>,
+    /// What is asked for while queued, what was answered when served; the primitive knows what it means.
+    word: u32,
+    served: bool,
+}
+
+impl Node {
+    const IDLE: Self = Self { previous: ptr::null(), next: ptr::null(), waker: None, word: 0, served: false };
+}
+
+/// One who waits; 48 bytes at most, within its future.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    node: UnsafeCell<Node>,
+    /// Whether it is queued or served; only its future asks and tells.
+    waiting: Cell<bool>,
+    _pinned: PhantomPinned,
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Waiter>() <= 48);
+
+// SAFETY: WAIT-1; the rest is its future's own.
+unsafe impl Send for Waiter {}
+
+/// How a waiter ended that does not wait any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// It was in the list.
+    Queued,
+    /// It was served, with this answer.
+    Served(u32),
+}
+
+impl Waiter {
+    crate::atomics::const_unless_loom! {
+        pub fn new() -> Self {
+            Self {
+                node: UnsafeCell::new(Node::IDLE),
+                waiting: Cell::new(false),
+                _pinned: PhantomPinned,
+            }
+        }
+    }
+
+    /// Tries; if that gives nothing, waits for an answer to `request`.
+    ///
+    /// `attempt` runs under the lock, perhaps twice. It answers for who came before: it must not overtake
+    /// the list.
+    #[inline]
+    pub fn poll<D: Domain, S, R>(
+        self: Pin<&Self>,
+        guarded: &Guarded<D, S>,
+        cx: &mut Context<'_>,
+        request: u32,
+        mut attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
+        served: impl FnOnce(u32) -> R,
+    ) -> Poll<R> {
+        if self.waiting.get() {
+            return self.poll_waiting(guarded, cx).map(served);
+        }
+        if let Some(found) = guarded.with(&mut attempt) {
+            return Poll::Ready(found);
+        }
+        self.enqueue(guarded, cx, request, attempt)
+    }
+
+    #[cold]
+    fn enqueue<D: Domain, S, R>(
+        self: Pin<&Self>,
+        guarded: &Guarded<D, S>,
+        cx: &mut Context<'_>,
+        request: u32,
+        mut attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
+    ) -> Poll<R> {
+        // WAIT-2: cloned before the lock, and dropped after it if it is not needed.
+        let mut waker = Some(cx.waker().clone());
+        let found = guarded.with(|inner| {
+            let found = attempt(inner);
+            if found.is_none() {
+                self.node.with_mut(|node| {
+                    // SAFETY: WAIT-1.
+                    let node = unsafe { &mut *node };
+                    (node.waker, node.word, node.served) = (waker.take(), request, false);
+                });
+                // SAFETY: WAIT-3: we are in `poll` of a pinned future, and not in the list.
+                unsafe { inner.list.push(self.get_ref()) };
+            }
+            found
+        });
+        self.waiting.set(found.is_none());
+        found.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn poll_waiting<D: Domain, S>(&self, guarded: &Guarded<D, S>, cx: &mut Context<'_>) -> Poll<u32> {
+        let mut fresh = None;
+        loop {
+            let mut old = None;
+            let look = guarded.with(|_| {
+                self.node.with_mut(|node| {
+                    // SAFETY: WAIT-1.
+                    let node = unsafe { &mut *node };
+                    if node.served {
+                        return Some(Poll::Ready(node.word));
+                    }
+                    if node.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                        return Some(Poll::Pending);
+                    }
+                    let fresh = fresh.take()?;
+                    old = node.waker.replace(fresh);
+                    Some(Poll::Pending)
+                })
+            });
+            // WAIT-2: the old waker is dropped here, after the lock.
+            drop(old);
+            match look {
+                Some(Poll::Ready(word)) => {
+                    self.waiting.set(false);
+                    return Poll::Ready(word);
+                }
+                Some(Poll::Pending) => return Poll::Pending,
+                None => fresh = Some(cx.waker().clone()),
+            }
+        }
+    }
+
+    /// Waits no more. `settle` runs under the lock after it was taken off, and gives a waker to be woken: what
+    /// it was served, or blocked, may be another's now.
+    pub fn leave<D: Domain, S>(
+        &self,
+        guarded: &Guarded<D, S>,
+        settle: impl FnOnce(&mut Inner<S>, Left) -> Option<Waker>,
+    ) {
+        if !self.waiting.replace(false) {
+            return;
+        }
+        let (own, other) = guarded.with(|inner| {
+            let (served, word, own) = self.node.with_mut(|node| {
+                // SAFETY: WAIT-1.
+                let node = unsafe { &mut *node };
+                (node.served, node.word, node.waker.take())
+            });
+            if !served {
+                // SAFETY: it is in this list.
+                unsafe { inner.list.unlink(self) };
+            }
+            (own, settle(inner, if served { Left::Served(word) } else { Left::Queued }))
+        });
+        drop(own);
+        if let Some(waker) = other {
+            waker.wake();
+        }
+    }
+}
+
+/// Those who wait, in order.
+#[derive(Debug)]
+pub(crate) struct List {
+    first: *const Waiter,
+    last: *const Waiter,
+}
+
+impl List {
+    pub const fn new() -> Self {
+        Self { first: ptr::null(), last: ptr::null() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+
+    /// # Safety
+    /// WAIT-3; the waiter is in no list.
+    unsafe fn push(&mut self, waiter: &Waiter) {
+        let last = self.last;
+        waiter.node.with_mut(|node| {
+            // SAFETY: WAIT-1.
+            unsafe { ((*node).previous, (*node).next) = (last, ptr::null()) };
+        });
+        // SAFETY: WAIT-1 and WAIT-3.
+        match unsafe { last.as_ref() } {
+            None => self.first = waiter,
+            // SAFETY: as above.
+            Some(last) => last.node.with_mut(|node| unsafe { (*node).next = waiter }),
+        }
+        self.last = waiter;
+    }
+
+    /// # Safety
+    /// The waiter is in this list.
+    unsafe fn unlink(&mut self, waiter: &Waiter) {
+        // SAFETY: WAIT-1.
+        let (previous, next) = waiter.node.with_mut(|node| unsafe { ((*node).previous, (*node).next) });
+        // SAFETY: WAIT-1 and WAIT-3, for both neighbours.
+        match unsafe { previous.as_ref() } {
+            None => self.first = next,
+            // SAFETY: as above.
+            Some(previous) => previous.node.with_mut(|node| unsafe { (*node).next = next }),
+        }
+        // SAFETY: as above.
+        match unsafe { next.as_ref() } {
+            None => self.last = previous,
+            // SAFETY: as above.
+            Some(next) => next.node.with_mut(|node| unsafe { (*node).previous = previous }),
+        }
+    }
+
+    /// What the first one asks for.
+    pub fn request(&self) -> Option<u32> {
+        // SAFETY: WAIT-1 and WAIT-3.
+        let first = unsafe { self.first.as_ref() }?;
+        // SAFETY: WAIT-1.
+        Some(first.node.with_mut(|node| unsafe { (*node).word }))
+    }
+
+    /// Serves the first one; its waker is to be woken after the unlock (WAIT-2, WAIT-4).
+    #[must_use]
+    pub fn serve(&mut self, answer: u32) -> Option<Waker> {
+        // SAFETY: WAIT-1 and WAIT-3.
+        let first = unsafe { self.first.as_ref() }?;
+        // SAFETY: it is in this list.
+        unsafe { self.unlink(first) };
+        first.node.with_mut(|node| {
+            // SAFETY: WAIT-1.
+            let node = unsafe { &mut *node };
+            (node.word, node.served) = (answer, true);
+            node.waker.take()
+        })
+    }
+}
