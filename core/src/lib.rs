@@ -11,6 +11,8 @@
 //! | [`time`] | the timer wheel; `sleep`, `timeout`, `interval` |
 //! | [`file`](mod@file) | the static table of descriptors |
 //! | [`io`] | reads, writes, accepts over the file table, the same on every loop |
+//! | [`sync`] | locks that know what they guard |
+//! | [`channel`] | queues and single values between tasks |
 //! | [`buf`] | buffers that operations may borrow |
 //! | [`queue`] | run queue and inbox |
 //!
@@ -23,6 +25,7 @@ extern crate alloc;
 mod atomics;
 #[cfg(not(loom))]
 pub mod buf;
+pub mod channel;
 #[cfg(not(loom))]
 pub mod event_loop;
 pub mod exec;

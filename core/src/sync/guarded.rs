@@ -11,6 +11,12 @@ pub(crate) struct Inner<S> {
     pub list: List,
 }
 
+impl<S> Inner<S> {
+    pub fn list(&mut self) -> &mut List {
+        &mut self.list
+    }
+}
+
 pub(crate) struct Guarded<D: Domain, S> {
     raw: D::Raw,
     inner: UnsafeCell<Inner<S>>,

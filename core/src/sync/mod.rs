@@ -30,6 +30,9 @@ mod waiter;
 mod mutex;
 
 pub use domain::{Domain, Local, RawLock, Shared, SpinLock, Tasks, Threads, Unlocked};
+pub(crate) use guarded::{Guarded, Inner};
+pub(crate) use waiter::{Left, List, Waiter};
+
 pub use mutex::{Lock, Mutex, MutexGuard};
 
 #[cfg(all(test, loom))]

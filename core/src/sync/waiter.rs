@@ -22,13 +22,28 @@ struct Node {
     previous: *const Waiter,
     next: *const Waiter,
     waker: Option<Waker>,
-    /// What is asked for while queued, what was answered when served; the primitive knows what it means.
-    word: u32,
-    served: bool,
+    /// What is asked for while queued, what was answered when served; the primitive knows what it means. It
+    /// is a number, or points to something in the waiting future.
+    word: *const (),
 }
 
 impl Node {
-    const IDLE: Self = Self { previous: ptr::null(), next: ptr::null(), waker: None, word: 0, served: false };
+    const IDLE: Self = Self { previous: ptr::null(), next: ptr::null(), waker: None, word: ptr::null() };
+
+    /// Of one that waits: a node in the list has a waker, and who serves it takes that (WAIT-4).
+    fn is_served(&self) -> bool {
+        self.waker.is_none()
+    }
+}
+
+/// A number as a node's word.
+fn word(number: u32) -> *const () {
+    ptr::without_provenance(number as usize)
+}
+
+/// The number that a word is.
+fn number(word: *const ()) -> u32 {
+    word.addr() as u32
 }
 
 /// One who waits; 48 bytes at most, within its future.
@@ -66,6 +81,11 @@ impl Waiter {
         }
     }
 
+    /// Whether it is queued, or served and not polled since.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.get()
+    }
+
     /// Tries; if that gives nothing, waits for an answer to `request`.
     ///
     /// `attempt` runs under the lock, perhaps twice. It answers for who came before: it must not overtake
@@ -76,24 +96,39 @@ impl Waiter {
         guarded: &Guarded<D, S>,
         cx: &mut Context<'_>,
         request: u32,
-        mut attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
+        attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
         served: impl FnOnce(u32) -> R,
     ) -> Poll<R> {
+        self.poll_in(guarded, Inner::list, cx, word(request), attempt, |_, answer| served(answer))
+    }
+
+    /// The same in one of several lists; `served` runs under the lock, and a request may be a pointer.
+    #[inline]
+    pub fn poll_in<D: Domain, S, R>(
+        self: Pin<&Self>,
+        guarded: &Guarded<D, S>,
+        list: fn(&mut Inner<S>) -> &mut List,
+        cx: &mut Context<'_>,
+        request: *const (),
+        mut attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
+        served: impl FnOnce(&mut Inner<S>, u32) -> R,
+    ) -> Poll<R> {
         if self.waiting.get() {
-            return self.poll_waiting(guarded, cx).map(served);
+            return self.poll_waiting(guarded, cx, served);
         }
         if let Some(found) = guarded.with(&mut attempt) {
             return Poll::Ready(found);
         }
-        self.enqueue(guarded, cx, request, attempt)
+        self.enqueue(guarded, list, cx, request, attempt)
     }
 
     #[cold]
     fn enqueue<D: Domain, S, R>(
         self: Pin<&Self>,
         guarded: &Guarded<D, S>,
+        list: fn(&mut Inner<S>) -> &mut List,
         cx: &mut Context<'_>,
-        request: u32,
+        request: *const (),
         mut attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
     ) -> Poll<R> {
         // WAIT-2: cloned before the lock, and dropped after it if it is not needed.
@@ -104,10 +139,10 @@ impl Waiter {
                 self.node.with_mut(|node| {
                     // SAFETY: WAIT-1.
                     let node = unsafe { &mut *node };
-                    (node.waker, node.word, node.served) = (waker.take(), request, false);
+                    (node.waker, node.word) = (waker.take(), request);
                 });
                 // SAFETY: WAIT-3: we are in `poll` of a pinned future, and not in the list.
-                unsafe { inner.list.push(self.get_ref()) };
+                unsafe { list(inner).push(self.get_ref()) };
             }
             found
         });
@@ -115,16 +150,22 @@ impl Waiter {
         found.map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn poll_waiting<D: Domain, S>(&self, guarded: &Guarded<D, S>, cx: &mut Context<'_>) -> Poll<u32> {
+    fn poll_waiting<D: Domain, S, R>(
+        &self,
+        guarded: &Guarded<D, S>,
+        cx: &mut Context<'_>,
+        served: impl FnOnce(&mut Inner<S>, u32) -> R,
+    ) -> Poll<R> {
         let mut fresh = None;
+        let mut served = Some(served);
         loop {
             let mut old = None;
-            let look = guarded.with(|_| {
-                self.node.with_mut(|node| {
+            let look = guarded.with(|inner| {
+                let answer = self.node.with_mut(|node| {
                     // SAFETY: WAIT-1.
                     let node = unsafe { &mut *node };
-                    if node.served {
-                        return Some(Poll::Ready(node.word));
+                    if node.is_served() {
+                        return Some(Poll::Ready(number(node.word)));
                     }
                     if node.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                         return Some(Poll::Pending);
@@ -132,16 +173,17 @@ impl Waiter {
                     let fresh = fresh.take()?;
                     old = node.waker.replace(fresh);
                     Some(Poll::Pending)
-                })
+                });
+                answer.map(|answer| answer.map(|answer| served.take().map(|served| served(inner, answer))))
             });
             // WAIT-2: the old waker is dropped here, after the lock.
             drop(old);
             match look {
-                Some(Poll::Ready(word)) => {
+                Some(Poll::Ready(Some(answer))) => {
                     self.waiting.set(false);
-                    return Poll::Ready(word);
+                    return Poll::Ready(answer);
                 }
-                Some(Poll::Pending) => return Poll::Pending,
+                Some(_) => return Poll::Pending,
                 None => fresh = Some(cx.waker().clone()),
             }
         }
@@ -154,25 +196,53 @@ impl Waiter {
         guarded: &Guarded<D, S>,
         settle: impl FnOnce(&mut Inner<S>, Left) -> Option<Waker>,
     ) {
+        self.leave_in(guarded, Inner::list, settle);
+    }
+
+    /// The same for one of several lists.
+    pub fn leave_in<D: Domain, S>(
+        &self,
+        guarded: &Guarded<D, S>,
+        list: fn(&mut Inner<S>) -> &mut List,
+        settle: impl FnOnce(&mut Inner<S>, Left) -> Option<Waker>,
+    ) {
         if !self.waiting.replace(false) {
             return;
         }
         let (own, other) = guarded.with(|inner| {
-            let (served, word, own) = self.node.with_mut(|node| {
+            let (answer, own) = self.node.with_mut(|node| {
                 // SAFETY: WAIT-1.
                 let node = unsafe { &mut *node };
-                (node.served, node.word, node.waker.take())
+                (node.is_served().then_some(node.word), node.waker.take())
             });
-            if !served {
+            if answer.is_none() {
                 // SAFETY: it is in this list.
-                unsafe { inner.list.unlink(self) };
+                unsafe { list(inner).unlink(self) };
             }
-            (own, settle(inner, if served { Left::Served(word) } else { Left::Queued }))
+            (own, settle(inner, answer.map_or(Left::Queued, |word| Left::Served(number(word)))))
         });
         drop(own);
         if let Some(waker) = other {
             waker.wake();
         }
+    }
+
+    /// Leaves the list if it is still in it. One that was served waits on, for its next poll.
+    pub fn withdraw<D: Domain, S>(&self, guarded: &Guarded<D, S>, list: fn(&mut Inner<S>) -> &mut List) {
+        if !self.waiting.get() {
+            return;
+        }
+        let own = guarded.with(|inner| {
+            // SAFETY: WAIT-1.
+            let own = self.node.with_mut(|node| unsafe { (*node).waker.take() });
+            if own.is_some() {
+                // SAFETY: a node with a waker is in this list.
+                unsafe { list(inner).unlink(self) };
+            }
+            own
+        });
+        // WAIT-2: the waker is dropped with `own`, after the lock.
+        self.waiting.set(own.is_none());
     }
 }
 
@@ -183,11 +253,15 @@ pub(crate) struct List {
     last: *const Waiter,
 }
 
+// SAFETY: WAIT-1: it lies in what the raw lock guards.
+unsafe impl Send for List {}
+
 impl List {
     pub const fn new() -> Self {
         Self { first: ptr::null(), last: ptr::null() }
     }
 
+    #[allow(dead_code)]
     pub fn is_empty(&self) -> bool {
         self.first.is_null()
     }
@@ -229,7 +303,13 @@ impl List {
     }
 
     /// What the first one asks for.
+    #[allow(dead_code)]
     pub fn request(&self) -> Option<u32> {
+        self.request_word().map(number)
+    }
+
+    /// The same, when it is a pointer.
+    pub fn request_word(&self) -> Option<*const ()> {
         // SAFETY: WAIT-1 and WAIT-3.
         let first = unsafe { self.first.as_ref() }?;
         // SAFETY: WAIT-1.
@@ -246,7 +326,7 @@ impl List {
         first.node.with_mut(|node| {
             // SAFETY: WAIT-1.
             let node = unsafe { &mut *node };
-            (node.word, node.served) = (answer, true);
+            node.word = word(answer);
             node.waker.take()
         })
     }
