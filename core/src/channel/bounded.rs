@@ -101,20 +101,19 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     /// # Errors
     /// [`SendError::Full`], [`SendError::Closed`]; the value comes back.
     pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
+        let mut after = After::default();
         let sent = self.guarded.with(|chan| {
             if chan.state.closed {
-                Err(SendError::Closed(value))
-            } else if chan.state.ring.is_full() {
-                Err(SendError::Full(value))
-            } else {
-                Ok(chan.put(value))
+                return Err(SendError::Closed(value));
             }
+            if chan.state.ring.is_full() {
+                return Err(SendError::Full(value));
+            }
+            chan.put(value, &mut after);
+            Ok(())
         });
-        sent.map(|waker| {
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        })
+        self.follow(&mut after);
+        sent
     }
 
     /// Receives the next value, once there is one.
@@ -136,19 +135,18 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     /// # Errors
     /// [`RecvError::Empty`], [`RecvError::Closed`].
     pub fn try_recv(&self) -> Result<T, RecvError> {
+        let mut after = After::default();
         let taken = self.guarded.with(|chan| {
             if chan.has_value() {
-                chan.take().ok_or(RecvError::Empty)
+                chan.take(&mut after).ok_or(RecvError::Empty)
             } else if chan.has_ended() {
                 Err(RecvError::Closed)
             } else {
                 Err(RecvError::Empty)
             }
         });
-        taken.map(|(value, after)| {
-            self.follow(after);
-            value
-        })
+        self.follow(&mut after);
+        taken
     }
 
     /// Closes the channel: waiting and later sends get their value back, receivers get what is left and then
@@ -159,7 +157,7 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
         while let Some(waker) = self.guarded.with(|chan| chan.state.senders.serve(CLOSED)) {
             waker.wake();
         }
-        self.follow(After { ended, ..After::default() });
+        self.follow(&mut After { ended, ..After::default() });
         !was
     }
 
@@ -202,8 +200,11 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
 
     /// What is left to be done after a step under the lock.
     #[inline]
-    pub(super) fn follow(&self, after: After) {
-        for waker in after.wakers.into_iter().flatten() {
+    pub(super) fn follow(&self, after: &mut After) {
+        if let Some(waker) = after.sender.take() {
+            waker.wake();
+        }
+        if let Some(waker) = after.receiver.take() {
             waker.wake();
         }
         if after.ended {
@@ -231,9 +232,9 @@ impl<T, const N: usize> Channel<T, N> {
     /// A seeded bug: wakes the receiver under the lock.
     pub fn send_and_wake_under_lock(&self, value: T) {
         self.guarded.with(|chan| {
-            if let Some(waker) = chan.put(value) {
-                waker.wake();
-            }
+            let mut after = After::default();
+            chan.put(value, &mut after);
+            self.follow(&mut after);
         });
     }
 }

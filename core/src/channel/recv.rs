@@ -32,10 +32,10 @@ impl<T, const N: usize, D: Domain> Future for Receiving<'_, T, N, D> {
         if this.cancelled && !this.waiter.is_waiting() {
             return Poll::Ready(Err(RecvError::Cancelled));
         }
-        let take = |chan: &mut Chan<T, N>| chan.take().ok_or(RecvError::Closed);
+        let (mut fresh, mut after) = (After::default(), After::default());
         let attempt = |chan: &mut Chan<T, N>| {
             if chan.has_value() {
-                Some(take(chan))
+                Some(chan.take(&mut fresh).ok_or(RecvError::Closed))
             } else {
                 chan.has_ended().then_some(Err(RecvError::Closed))
             }
@@ -46,16 +46,15 @@ impl<T, const N: usize, D: Domain> Future for Receiving<'_, T, N, D> {
             }
             // CHAN-2: the value that was set aside.
             chan.state.aside -= 1;
-            take(chan)
+            chan.take(&mut after).ok_or(RecvError::Closed)
         };
         // SAFETY: the waiter is pinned structurally.
         let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
         let guarded = &this.channel.guarded;
         let end = waiter.poll_in(guarded, Inner::list, cx, core::ptr::null(), attempt, served);
-        end.map_ok(|(value, after): (T, After)| {
-            this.channel.follow(after);
-            value
-        })
+        this.channel.follow(&mut fresh);
+        this.channel.follow(&mut after);
+        end
     }
 }
 
@@ -79,7 +78,9 @@ impl<T, const N: usize, D: Domain> Drop for Receiving<'_, T, N, D> {
             Left::Served(ITEM) => {
                 // CHAN-2: it is nobody's again, at its old place, or the next one's.
                 chan.state.aside -= 1;
-                chan.serve_receiver()
+                let mut next = None;
+                chan.serve_receiver(&mut next);
+                next
             }
             _ => None,
         });

@@ -2,7 +2,7 @@
 
 use super::bounded::Channel;
 use super::error::SendError;
-use super::state::{Cargo, Chan, SENT, senders};
+use super::state::{After, Cargo, Chan, SENT, senders};
 use crate::sync::{Domain, Tasks, Waiter};
 use core::fmt;
 use core::future::Future;
@@ -47,7 +47,7 @@ impl<T, const N: usize, D: Domain> Future for Sending<'_, T, N, D> {
         if this.cancelled && !this.waiter.is_waiting() {
             return Poll::Ready(Err(SendError::Cancelled(this.take().expect("polled after its end"))));
         }
-        let mut waker = None;
+        let mut after = After::default();
         let attempt = |chan: &mut Chan<T, N>| {
             if chan.state.closed {
                 return Some(End::Closed);
@@ -56,7 +56,7 @@ impl<T, const N: usize, D: Domain> Future for Sending<'_, T, N, D> {
                 return None;
             }
             let Some(value) = this.take() else { return Some(End::Spent) };
-            waker = chan.put(value);
+            chan.put(value, &mut after);
             Some(End::Sent)
         };
         let served = |_: &mut Chan<T, N>, answer| if answer == SENT { End::Sent } else { End::Closed };
@@ -64,9 +64,7 @@ impl<T, const N: usize, D: Domain> Future for Sending<'_, T, N, D> {
         // SAFETY: the waiter is pinned structurally.
         let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
         let end = waiter.poll_in(&this.channel.guarded, senders, cx, request, attempt, served);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        this.channel.follow(&mut after);
         end.map(|end| match end {
             End::Sent => Ok(()),
             End::Closed => Err(SendError::Closed(this.take().expect("polled after its end"))),

@@ -23,12 +23,14 @@ pub(crate) struct State<T, const N: usize> {
     pub closed: bool,
 }
 
-/// What is to be done after the unlock.
+/// What is to be done after the unlock. Steps write it in place: as a part of their result it would be copied
+/// around, by loads that wait for the narrower stores before them.
 #[derive(Default)]
-#[must_use]
 pub(crate) struct After {
-    /// Of the sender whose value was moved in, and of a receiver that waited for it.
-    pub wakers: [Option<Waker>; 2],
+    /// Of the sender whose value was moved in.
+    pub sender: Option<Waker>,
+    /// Of the receiver that a value was set aside for.
+    pub receiver: Option<Waker>,
     /// The last value of a closed channel is gone: nothing comes for those who wait.
     pub ended: bool,
 }
@@ -62,34 +64,41 @@ impl<T, const N: usize> Chan<T, N> {
 
     /// Puts a value into the ring, and serves the first receiver. There is room.
     #[inline]
-    pub fn put(&mut self, value: T) -> Option<Waker> {
+    pub fn put(&mut self, value: T, after: &mut After) {
         self.state.ring.push(value);
-        self.serve_receiver()
+        self.serve_receiver(&mut after.receiver);
     }
 
     /// Sets a value aside for the first receiver; one is there that is nobody's.
     #[inline]
-    pub fn serve_receiver(&mut self) -> Option<Waker> {
-        let waker = self.list.serve(ITEM);
-        self.state.aside += usize::from(waker.is_some());
-        waker
+    pub fn serve_receiver(&mut self, waker: &mut Option<Waker>) {
+        if !self.list.is_empty() {
+            *waker = self.list.serve(ITEM);
+            self.state.aside += 1;
+        }
     }
 
     /// Takes the first value, and moves the first sender's into the ring.
     #[inline]
-    pub fn take(&mut self) -> Option<(T, After)> {
+    pub fn take(&mut self, after: &mut After) -> Option<T> {
         let value = self.state.ring.pop()?;
-        let mut after = After::default();
         if self.state.closed {
             after.ended = self.state.ring.len() == 0;
-        } else if let Some(cargo) = self.state.senders.request_word() {
-            // SAFETY: CHAN-3: the sender is in the list, so its pinned future is there.
-            let cargo = unsafe { &*cargo.cast::<Cargo<T>>() };
-            // SAFETY: CHAN-3, under the raw lock.
-            let next = cargo.with_mut(|cargo| unsafe { (*cargo).take() });
-            let sender = self.state.senders.serve(SENT);
-            after.wakers = [sender, next.and_then(|next| self.put(next))];
+        } else if !self.state.senders.is_empty() {
+            self.move_in(after);
         }
-        Some((value, after))
+        Some(value)
+    }
+
+    fn move_in(&mut self, after: &mut After) {
+        let Some(cargo) = self.state.senders.request_word() else { return };
+        // SAFETY: CHAN-3: the sender is in the list, so its pinned future is there.
+        let cargo = unsafe { &*cargo.cast::<Cargo<T>>() };
+        // SAFETY: CHAN-3, under the raw lock.
+        let next = cargo.with_mut(|cargo| unsafe { (*cargo).take() });
+        after.sender = self.state.senders.serve(SENT);
+        if let Some(next) = next {
+            self.put(next, after);
+        }
     }
 }

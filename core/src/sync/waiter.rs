@@ -122,7 +122,27 @@ impl Waiter {
         self.enqueue(guarded, list, cx, request, attempt)
     }
 
-    #[cold]
+    #[inline]
+    fn link<S>(
+        self: Pin<&Self>,
+        inner: &mut Inner<S>,
+        list: fn(&mut Inner<S>) -> &mut List,
+        waker: Waker,
+        request: *const (),
+    ) {
+        self.node.with_mut(|node| {
+            // SAFETY: WAIT-1.
+            let node = unsafe { &mut *node };
+            debug_assert!(node.waker.is_none());
+            // A plain write: what lay there was taken (WAIT-4).
+            core::mem::forget(node.waker.replace(waker));
+            node.word = request;
+        });
+        // SAFETY: WAIT-3: we are in `poll` of a pinned future, and not in the list.
+        unsafe { list(inner).push(self.get_ref()) };
+    }
+
+    #[inline]
     fn enqueue<D: Domain, S, R>(
         self: Pin<&Self>,
         guarded: &Guarded<D, S>,
@@ -135,14 +155,10 @@ impl Waiter {
         let mut waker = Some(cx.waker().clone());
         let found = guarded.with(|inner| {
             let found = attempt(inner);
-            if found.is_none() {
-                self.node.with_mut(|node| {
-                    // SAFETY: WAIT-1.
-                    let node = unsafe { &mut *node };
-                    (node.waker, node.word) = (waker.take(), request);
-                });
-                // SAFETY: WAIT-3: we are in `poll` of a pinned future, and not in the list.
-                unsafe { list(inner).push(self.get_ref()) };
+            if found.is_none()
+                && let Some(waker) = waker.take()
+            {
+                self.link(inner, list, waker, request);
             }
             found
         });
@@ -261,7 +277,6 @@ impl List {
         Self { first: ptr::null(), last: ptr::null() }
     }
 
-    #[allow(dead_code)]
     pub fn is_empty(&self) -> bool {
         self.first.is_null()
     }
