@@ -71,7 +71,7 @@ impl<T: ?Sized, D: Domain> Mutex<T, D> {
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T, D>> {
         self.locked
             .with(|inner| !core::mem::replace(&mut inner.state, true))
-            .then_some(MutexGuard { mutex: self })
+            .then(|| MutexGuard { mutex: self })
     }
 
     /// The value: nobody else can hold a mutex that is borrowed exclusively.
