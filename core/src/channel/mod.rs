@@ -3,6 +3,9 @@
 //! | I want | |
 //! |---|---|
 //! | a queue of at most `N` values, for any number of senders and receivers | [`Channel`] |
+//! | one value for one receiver, in a place that serves again | [`Oneshot`] |
+//! | the latest value, and to be told of changes | [`Watch`] |
+//! | to complete an operation from a thread, an interrupt or another loop | [`Completions`](crate::op::Completions) |
 //!
 //! The type parameter `D` says who contends, as for [`sync`](crate::sync).
 //!
@@ -13,15 +16,21 @@
 
 mod bounded;
 mod error;
+mod oneshot;
 mod recv;
 mod ring;
 mod send;
 mod state;
+mod watch;
 
 pub use bounded::{Channel, Drain};
 pub use error::{RecvError, SendError};
+pub use oneshot::{Oneshot, OneshotReceiver, OneshotRecv, OneshotSender};
 pub use recv::{Receiving, Values};
 pub use send::Sending;
+pub use watch::{Changed, Watch, Watcher};
 
 #[cfg(all(test, loom))]
 mod channel_loom;
+#[cfg(all(test, loom))]
+mod single_loom;

@@ -244,6 +244,7 @@ impl Waiter {
     }
 
     /// Leaves the list if it is still in it. One that was served waits on, for its next poll.
+    #[cfg_attr(loom, allow(dead_code))]
     pub fn withdraw<D: Domain, S>(&self, guarded: &Guarded<D, S>, list: fn(&mut Inner<S>) -> &mut List) {
         if !self.waiting.get() {
             return;
@@ -318,7 +319,6 @@ impl List {
     }
 
     /// What the first one asks for.
-    #[allow(dead_code)]
     pub fn request(&self) -> Option<u32> {
         self.request_word().map(number)
     }
