@@ -13,6 +13,7 @@
 //! | [`io`] | reads, writes, accepts over the file table, the same on every loop |
 //! | [`sync`] | locks that know what they guard |
 //! | [`channel`] | queues and single values between tasks |
+//! | [`combine`] | `join`, `select` and `race` |
 //! | [`buf`] | buffers that operations may borrow |
 //! | [`queue`] | run queue and inbox |
 //!
@@ -26,6 +27,8 @@ mod atomics;
 #[cfg(not(loom))]
 pub mod buf;
 pub mod channel;
+#[cfg(not(loom))]
+pub mod combine;
 #[cfg(not(loom))]
 pub mod event_loop;
 pub mod exec;

@@ -12,7 +12,7 @@
 //! | [`alloc`] | a counting allocator, to prove that nothing is allocated |
 #![cfg(target_os = "linux")]
 
-pub use unboxed_core::{buf, channel, event_loop, exec, file, io, op, queue, sync, task, time};
+pub use unboxed_core::{buf, channel, combine, event_loop, exec, file, io, op, queue, sync, task, time};
 pub use unboxed_macros::{main, task};
 
 pub mod alloc;
