@@ -86,3 +86,70 @@ fn values_may_use_their_channel_when_dropped() {
     CHANNEL.close();
     CHANNEL.drain().for_each(drop);
 }
+
+/// Real threads, with polls that give up: each value arrives once, and every receiver sees rising values.
+#[test]
+fn threads_lose_nothing() {
+    use std::sync::Arc;
+    use std::task::{Poll, Wake};
+    use unboxed::channel::RecvError;
+
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    fn wait<F: Future>(future: F) -> F::Output {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut future = std::pin::pin!(future);
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return output;
+            }
+            std::thread::park();
+        }
+    }
+
+    const EACH: u64 = 3000;
+    static CHANNEL: Channel<u64, 2> = Channel::new();
+    let senders = [0, 1, 2].map(|sender| {
+        std::thread::spawn(move || (0..EACH).for_each(|i| wait(CHANNEL.send(i * 3 + sender)).unwrap()))
+    });
+    let receivers = [1, 2, 3].map(|seed| {
+        std::thread::spawn(move || {
+            let (mut rng, mut got) = (Rng::new(seed), Vec::new());
+            loop {
+                if rng.below(4) == 0 {
+                    // It is dropped after its first poll, served or not.
+                    let mut recv = Box::pin(CHANNEL.recv());
+                    if let Poll::Ready(Ok(value)) =
+                        recv.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+                    {
+                        got.push(value);
+                    }
+                    continue;
+                }
+                match wait(CHANNEL.recv()) {
+                    Ok(value) => got.push(value),
+                    Err(error) => {
+                        assert_eq!(error, RecvError::Closed);
+                        return got;
+                    }
+                }
+            }
+        })
+    });
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    CHANNEL.close();
+    let mut all = Vec::new();
+    for receiver in receivers {
+        let got = receiver.join().unwrap();
+        for sender in 0..3 {
+            assert!(got.iter().filter(|value| **value % 3 == sender).is_sorted());
+        }
+        all.extend(got);
+    }
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..EACH * 3));
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use unboxed::channel::{Channel, RecvError, SendError};
 use unboxed::combine::{Selected, join2, join3, join4, race2, race4, select2, select3, select4};
 use unboxed::event_loop::scripted::OnCancel;
+use unboxed::exec::Budget;
 use unboxed::op::{Error, Nop, Operation, nop};
 use unboxed::task::yield_now;
 use unboxed::time::{Elapsed, Sleep, sleep, timeout};
@@ -110,6 +111,36 @@ fn a_dropped_select_or_join_gives_its_slots_back() {
     settle(&mut ex);
     assert_eq!(ex.in_flight(), 0);
     let _ = run::memory();
+}
+
+/// A loop with room for one submission a turn: what waits for room is cancelled too, and ends.
+#[test]
+fn a_select_ends_on_a_full_loop() {
+    lab!(ex, script, run, pool = 1, ops = 4);
+    script.limit_submissions(1);
+    for _ in 0..5 {
+        let handle = ex
+            .enter(|| {
+                run::spawn(body(async {
+                    let selected = select4(nop(), nop(), nop(), nop()).await;
+                    let (a, b, c, d) = selected.outputs;
+                    let won = [a, b, c, d].iter().filter(|output| output.is_ok()).count();
+                    assert!(won >= 1 && [a, b, c, d][selected.first].is_ok());
+                    1
+                }))
+            })
+            .unwrap();
+        ex.turn(Budget::POLL);
+        while !handle.is_finished() {
+            if let Some(op) = script.pending(0) {
+                script.complete(op.token, 0);
+            }
+            ex.turn(Budget::POLL);
+        }
+        handle.detach();
+        settle(&mut ex);
+        assert_eq!((ex.in_flight(), script.pending_len(), run::memory().used), (0, 0, 0));
+    }
 }
 
 #[test]

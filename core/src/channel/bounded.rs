@@ -50,6 +50,15 @@ use core::fmt;
 /// # block_on(producer());
 /// # assert_eq!(block_on(consumer()), 6);
 /// ```
+///
+/// One of [`Local`](crate::sync::Local) stays on its thread:
+///
+/// ```compile_fail,E0277
+/// # use unboxed_core as unboxed;
+/// use unboxed::{channel::Channel, sync::Local};
+///
+/// static JOBS: Channel<u32, 4, Local> = Channel::with_domain();
+/// ```
 pub struct Channel<T, const N: usize, D: Domain = Tasks> {
     pub(super) guarded: Guarded<D, State<T, N>>,
 }
