@@ -11,6 +11,9 @@
 //! | [`time`] | the timer wheel; `sleep`, `timeout`, `interval` |
 //! | [`file`](mod@file) | the static table of descriptors |
 //! | [`io`] | reads, writes, accepts over the file table, the same on every loop |
+//! | [`sync`] | locks that know what they guard |
+//! | [`channel`] | queues and single values between tasks |
+//! | [`combine`] | `join`, `select` and `race` |
 //! | [`buf`] | buffers that operations may borrow |
 //! | [`storage`] | bodies in arenas, on the stack, in the user's allocator, or not Rust at all |
 //! | [`recursion`] | tail restart, and frames for async recursion |
@@ -23,8 +26,12 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod atomics;
 #[cfg(not(loom))]
 pub mod buf;
+pub mod channel;
+#[cfg(not(loom))]
+pub mod combine;
 #[cfg(not(loom))]
 pub mod event_loop;
 pub mod exec;
@@ -42,7 +49,7 @@ pub mod recursion;
 pub mod storage;
 #[cfg(all(test, loom))]
 mod support_loom;
-mod sync;
+pub mod sync;
 pub mod task;
 #[cfg(not(loom))]
 pub mod time;

@@ -8,7 +8,7 @@
 //! println!("{}", unboxed::memory::json());
 //! ```
 
-use crate::sync::{AtomicPtr, Ordering};
+use crate::atomics::{AtomicPtr, Ordering};
 use core::fmt;
 use core::ptr;
 use spin::once::Once;

@@ -12,7 +12,9 @@
 //! | [`alloc`] | a counting allocator, to prove that nothing is allocated |
 #![cfg(target_os = "linux")]
 
-pub use unboxed_core::{buf, event_loop, exec, file, io, memory, op, queue, recursion, storage, task, time};
+pub use unboxed_core::{
+    buf, channel, combine, event_loop, exec, file, io, memory, op, queue, recursion, storage, sync, task, time,
+};
 pub use unboxed_macros::{main, task};
 
 pub mod alloc;

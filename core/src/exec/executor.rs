@@ -3,9 +3,9 @@
 use super::root::{RootRun, RootStep, Rooted};
 use super::turn::{Budget, Turned};
 use super::worker::{CLOSING, IDLE, STARTED, Worker, WorkerStorage};
+use crate::atomics::Ordering;
 use crate::event_loop::EventLoop;
 use crate::op::{IN_FLIGHT, Slot};
-use crate::sync::Ordering;
 use crate::task::{self, TaskRef};
 use core::future::Future;
 use core::marker::PhantomData;

@@ -17,7 +17,7 @@
 //! what it read. Loom does not know that about stores on another thread, and then reports lost wakes and
 //! second rings that cannot be; PARK-3 costs nothing when a bell woke the sleeper, and can be checked.
 
-use crate::sync::{AtomicBool, Ordering, const_unless_loom, fence};
+use crate::atomics::{AtomicBool, Ordering, const_unless_loom, fence};
 
 /// Whether the worker sleeps in its loop.
 #[derive(Debug)]

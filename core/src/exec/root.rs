@@ -61,7 +61,7 @@ impl<const K: usize> RootBlock<K> {
 
     unsafe extern "C-unwind" fn poll(header: *const Header) -> i32 {
         // SAFETY: a published root's home is its worker (WORKER-1).
-        let worker = unsafe { &*(*header).home.load(crate::sync::Ordering::Relaxed) };
+        let worker = unsafe { &*(*header).home.load(crate::atomics::Ordering::Relaxed) };
         let body = worker.root_body.get();
         let waker = task::waker_of(TaskRef(header));
         // SAFETY: ROOT-1.
@@ -122,7 +122,7 @@ impl<'f> RootRun<'f> {
         let busy = slots.fold(none, |bits, (i, slot)| bits | u64::from(!slot.is_free()) << i);
         task.core().busy.set(busy);
         task.header().refs.begin(task.header().refs.count() + 2);
-        task.header().home.store(core::ptr::from_ref(worker).cast_mut(), crate::sync::Ordering::Relaxed);
+        task.header().home.store(core::ptr::from_ref(worker).cast_mut(), crate::atomics::Ordering::Relaxed);
         task.header().state.publish();
         worker.queue.push(task);
         Self { worker, task, body, future: PhantomData, not_send: PhantomData }
@@ -173,7 +173,7 @@ fn end(worker: &'static Worker, task: TaskRef) {
             for task in worker.inbox.take_all() {
                 worker.queue.push(TaskRef(task));
             }
-            crate::sync::relax();
+            crate::atomics::relax();
         }
     }
     word.start();

@@ -10,9 +10,9 @@
 //! FILE-4: an entry returns to the table once closed; `fd` is written while it has no handle.
 
 use super::table::TableControl;
+use crate::atomics::{AtomicBool, AtomicU32, Ordering};
 use crate::event_loop::RawFile;
 use crate::op::{Error, Slot, WakerCell};
-use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use core::cell::Cell;
 use core::sync::atomic::AtomicI32;
 use core::task::{Context, Poll};

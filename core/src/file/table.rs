@@ -3,10 +3,10 @@
 //! TABLE-1: the free list is touched under the lock only; entries beyond `fresh` were never used.
 
 use super::entry::{FileEntry, FileHandle};
+use crate::atomics::{AtomicPtr, Ordering};
 use crate::event_loop::RawFile;
 use crate::exec::current;
 use crate::op::{Error, Slot};
-use crate::sync::{AtomicPtr, Ordering};
 use core::ptr;
 use spin::mutex::SpinMutex;
 

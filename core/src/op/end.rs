@@ -8,7 +8,7 @@ use super::slot::{DETACHED, IN_FLIGHT, READY, REQ_DROP, REQ_WAKER, STATE_BITS, S
 use super::slot_kind::SlotKind;
 use crate::exec::{FLAG_RETRY, current};
 use crate::file::FileEntry;
-use crate::sync::Ordering;
+use crate::atomics::Ordering;
 use crate::task::{TaskRef, clone_waker};
 use core::task::{Context, Poll};
 

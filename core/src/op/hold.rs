@@ -11,7 +11,7 @@
 //! HOLD-2: the loop sets FREED *before* it stores FREE in the state word, its last access; a submitter
 //! resets the word after it has seen FREE, so FREED never lands in the next activation.
 
-use crate::sync::{AtomicU8, Ordering, const_unless_loom};
+use crate::atomics::{AtomicU8, Ordering, const_unless_loom};
 
 const PINNED: u8 = 1;
 const FREED: u8 = 2;

@@ -9,6 +9,9 @@
 //!
 //! The field table and the rules are in `slot.rs`, a task's ending in `hold.rs` and `task/finish.rs`.
 
+mod completer;
+#[cfg(all(test, loom))]
+mod completer_loom;
 mod hold;
 #[cfg(all(test, loom))]
 mod hold_loom;
@@ -16,6 +19,7 @@ mod waker_cell;
 #[cfg(all(test, loom))]
 mod waker_cell_loom;
 
+pub use completer::{Completer, Completion, Completions};
 pub use hold::Hold;
 pub use waker_cell::WakerCell;
 

@@ -23,7 +23,7 @@ use super::waker_cell::WakerCell;
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
 use crate::queue::Linked;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering, SharedPtr};
+use crate::atomics::{AtomicPtr, AtomicU32, Ordering, SharedPtr};
 use crate::task::Header;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;

@@ -2,7 +2,7 @@
 
 use super::keep::Keep;
 use super::slot::Slot;
-use crate::sync::{AtomicU8, Ordering};
+use crate::atomics::{AtomicU8, Ordering};
 
 /// A timer's place on the wheel.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 //! CELL-1: the waker is touched only between a successful step to BUSY and the store that ends it.
 //! CELL-2: no foreign code runs in between: clones are made before, old wakers are dropped after.
 
-use crate::sync::{AtomicU8, Ordering, UnsafeCell, relax};
+use crate::atomics::{AtomicU8, Ordering, UnsafeCell, relax};
 use core::mem::MaybeUninit;
 use core::task::Waker;
 
@@ -24,7 +24,7 @@ unsafe impl Sync for WakerCell {}
 unsafe impl Send for WakerCell {}
 
 impl WakerCell {
-    crate::sync::const_unless_loom! {
+    crate::atomics::const_unless_loom! {
         /// An empty cell.
         pub fn new() -> Self {
             Self { state: AtomicU8::new(EMPTY), waker: UnsafeCell::new(MaybeUninit::uninit()) }

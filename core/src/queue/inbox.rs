@@ -7,7 +7,7 @@
 //! the owner of the inbox owns it from the take on.
 //! INBOX-2: a closed inbox takes nothing more and hands the node back.
 
-use crate::sync::{AtomicPtr, Ordering, const_unless_loom, fence};
+use crate::atomics::{AtomicPtr, Ordering, const_unless_loom, fence};
 use core::marker::PhantomData;
 use core::ptr;
 

@@ -1,6 +1,6 @@
 //! The worker's own run queue: an intrusive first-in, first-out list, touched by its owner only.
 
-use crate::sync::Ordering;
+use crate::atomics::Ordering;
 use crate::task::{Header, TaskRef};
 use core::cell::Cell;
 use core::ptr;

@@ -17,10 +17,10 @@
 use super::refs::Refs;
 use super::state::StateWord;
 use super::vtable::TaskVtable;
+use crate::atomics::{AtomicPtr, Ordering};
 use crate::exec::{Worker, current};
 use crate::op::Slot;
 use crate::queue::Linked;
-use crate::sync::{AtomicPtr, Ordering};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::task::Waker;

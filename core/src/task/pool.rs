@@ -7,9 +7,9 @@
 use super::header::{Header, TaskRef};
 use super::join::JoinHandle;
 use super::vtable::TaskVtable;
+use crate::atomics::{AtomicPtr, AtomicU8, Ordering};
 use crate::exec::current;
 use crate::op::WakerCell;
-use crate::sync::{AtomicPtr, AtomicU8, Ordering};
 use core::cell::Cell;
 use core::future::Future;
 use core::marker::{PhantomData, PhantomPinned};

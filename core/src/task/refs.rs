@@ -4,7 +4,7 @@
 //! block. REFS-2: whoever takes the count from one to zero releases the block, exactly once.
 //! REFS-3: a count of one seen by its holder needs no atomic subtraction, since nobody else can add.
 
-use crate::sync::{AtomicU32, Ordering, const_unless_loom};
+use crate::atomics::{AtomicU32, Ordering, const_unless_loom};
 
 /// Counted references; aborts at half range.
 #[derive(Debug)]

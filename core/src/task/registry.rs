@@ -4,8 +4,8 @@
 
 use super::header::{Header, TaskRef};
 use super::pool::{PoolControl, PoolInfo, PoolMemory};
+use crate::atomics::{AtomicPtr, Ordering};
 use crate::op::Slot;
-use crate::sync::{AtomicPtr, Ordering};
 use core::ptr;
 
 static POOLS: AtomicPtr<PoolControl> = AtomicPtr::new(ptr::null_mut());

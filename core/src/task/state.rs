@@ -21,7 +21,7 @@
 //! starts in between and finds a flag without QUEUED at its next pending.
 //! STATE-5: publish overwrites what a stale waker left; clearing and then waking would enqueue twice.
 
-use crate::sync::{AtomicU32, Ordering, const_unless_loom};
+use crate::atomics::{AtomicU32, Ordering, const_unless_loom};
 
 /// In a queue, or about to be put there by whoever set it.
 pub const QUEUED: u32 = 1;

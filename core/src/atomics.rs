@@ -21,6 +21,12 @@ impl<T> UnsafeCell<T> {
         Self(core::cell::UnsafeCell::new(value))
     }
 
+    /// The place, for a shared access.
+    #[inline(always)]
+    pub fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R {
+        access(self.0.get())
+    }
+
     /// The place, for one exclusive access.
     #[inline(always)]
     pub fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {

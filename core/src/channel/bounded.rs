@@ -1,0 +1,276 @@
+//! A bounded queue between any number of senders and receivers.
+
+use super::error::{RecvError, SendError};
+use super::recv::{Receiving, Values};
+use super::send::Sending;
+use super::state::{After, CLOSED, Chan, State};
+use crate::sync::{Domain, Guarded, Tasks};
+use core::fmt;
+
+/// At most `N` values on their way, first in, first out.
+///
+/// It lies where the user puts it: a static, a field, a local. A full channel makes senders wait, an empty one
+/// receivers; both are served first come, first served.
+///
+/// - A send that waits keeps its value in its own future. The receiver that makes room moves the first waiting
+///   value into the ring itself, so nobody overtakes, and a task that receives gets all waiting values without
+///   a switch to their senders in between.
+/// - A receiver that waits and is served has a value set aside for it, which stays in the ring until it is
+///   polled. So `N` bounds the values on their way, and when the future is dropped instead, the value has
+///   kept its place and is the next receiver's.
+///
+/// Values are moved while a spin lock is held (not with [`Local`](crate::sync::Local)), so large ones better go
+/// by reference.
+///
+/// ```
+/// # use unboxed_core as unboxed;
+/// # fn block_on<F: Future>(f: F) -> F::Output {
+/// #     let mut f = std::pin::pin!(f);
+/// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     loop { if let std::task::Poll::Ready(out) = f.as_mut().poll(&mut cx) { return out } }
+/// # }
+/// use unboxed::channel::Channel;
+///
+/// static JOBS: Channel<u32, 4> = Channel::new();
+///
+/// async fn producer() {
+///     for job in 1..=3 {
+///         JOBS.send(job).await.expect("open");
+///     }
+///     JOBS.close();
+/// }
+///
+/// async fn consumer() -> u32 {
+///     let mut sum = 0;
+///     while let Ok(job) = JOBS.recv().await {
+///         sum += job;
+///     }
+///     sum
+/// }
+/// # block_on(producer());
+/// # assert_eq!(block_on(consumer()), 6);
+/// ```
+///
+/// One of [`Local`](crate::sync::Local) stays on its thread:
+///
+/// ```compile_fail,E0277
+/// # use unboxed_core as unboxed;
+/// use unboxed::{channel::Channel, sync::Local};
+///
+/// static JOBS: Channel<u32, 4, Local> = Channel::with_domain();
+/// ```
+pub struct Channel<T, const N: usize, D: Domain = Tasks> {
+    pub(super) guarded: Guarded<D, State<T, N>>,
+}
+
+impl<T, const N: usize> Channel<T, N> {
+    /// An empty channel for all tasks; for other domains see [`with_domain`](Self::with_domain).
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self::with_domain()
+    }
+}
+
+#[cfg(not(loom))]
+impl<T, const N: usize, D: Domain> Default for Channel<T, N, D> {
+    fn default() -> Self {
+        Self::with_domain()
+    }
+}
+
+impl<T, const N: usize, D: Domain> Channel<T, N, D> {
+    crate::atomics::const_unless_loom! {
+        /// An empty channel of the domain that its type names.
+        pub fn with_domain() -> Self {
+            Self { guarded: Guarded::new(State::new()) }
+        }
+    }
+
+    /// Sends a value, once there is room.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`], [`SendError::Cancelled`]; the value comes back.
+    ///
+    /// # Panics
+    /// When polled again after its end.
+    ///
+    /// # Cancel safety
+    /// A future that is dropped while it waits drops its value, or was just about to learn that it is sent.
+    /// Who must know cancels instead ([`Operation::cancel`](crate::op::Operation::cancel), `select`): the
+    /// answer is that it was sent, or the value.
+    ///
+    /// # Fairness
+    /// First come, first served; a send that finds room while others wait does not exist.
+    pub fn send(&self, value: T) -> Sending<'_, T, N, D> {
+        Sending::new(self, value)
+    }
+
+    /// Sends a value, if there is room now.
+    ///
+    /// # Errors
+    /// [`SendError::Full`], [`SendError::Closed`]; the value comes back.
+    pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
+        let mut after = After::default();
+        let sent = self.guarded.with(|chan| {
+            if chan.state.closed {
+                return Err(SendError::Closed(value));
+            }
+            if chan.state.ring.is_full() {
+                return Err(SendError::Full(value));
+            }
+            chan.put(value, &mut after);
+            Ok(())
+        });
+        self.follow(&mut after);
+        sent
+    }
+
+    /// Receives the next value, once there is one.
+    ///
+    /// # Errors
+    /// [`RecvError::Closed`] when the channel is closed and every value was taken, [`RecvError::Cancelled`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a value that a dropped future was served is the next receiver's.
+    ///
+    /// # Fairness
+    /// First come, first served. Values go out in the order in which they came in.
+    pub fn recv(&self) -> Receiving<'_, T, N, D> {
+        Receiving::new(self)
+    }
+
+    /// Receives the next value, if one lies there that is not set aside for a receiver who waited.
+    ///
+    /// # Errors
+    /// [`RecvError::Empty`], [`RecvError::Closed`].
+    pub fn try_recv(&self) -> Result<T, RecvError> {
+        let mut after = After::default();
+        let taken = self.guarded.with(|chan| {
+            if chan.has_value() {
+                chan.take(&mut after).ok_or(RecvError::Empty)
+            } else if chan.has_ended() {
+                Err(RecvError::Closed)
+            } else {
+                Err(RecvError::Empty)
+            }
+        });
+        self.follow(&mut after);
+        taken
+    }
+
+    /// Closes the channel: waiting and later sends get their value back, receivers get what is left and then
+    /// [`RecvError::Closed`]. False when it was closed before.
+    pub fn close(&self) -> bool {
+        let (was, ended) =
+            self.guarded.with(|chan| (core::mem::replace(&mut chan.state.closed, true), chan.has_ended()));
+        while let Some(waker) = self.guarded.with(|chan| chan.state.senders.serve(CLOSED)) {
+            waker.wake();
+        }
+        self.follow(&mut After { ended, ..After::default() });
+        !was
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.guarded.with(|chan| chan.state.closed)
+    }
+
+    /// Takes what lies there, until there is nothing: an iterator that does not wait.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::channel::Channel;
+    ///
+    /// let channel: Channel<u8, 2> = Channel::new();
+    /// channel.try_send(1).unwrap();
+    /// channel.try_send(2).unwrap();
+    /// assert_eq!(channel.try_send(3).unwrap_err().into_inner(), 3);
+    /// channel.close();
+    /// assert_eq!(channel.drain().collect::<Vec<_>>(), [1, 2]);
+    /// ```
+    pub fn drain(&self) -> Drain<'_, T, N, D> {
+        Drain { channel: self }
+    }
+
+    /// Its values one after the other, until it is closed and drained.
+    pub fn values(&self) -> Values<'_, T, N, D> {
+        Values::new(self)
+    }
+
+    /// How many values lie there, with those set aside for receivers who have not come for them.
+    pub fn len(&self) -> usize {
+        self.guarded.with(|chan| chan.state.ring.len())
+    }
+
+    /// Whether no value lies there.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is left to be done after a step under the lock.
+    #[inline]
+    pub(super) fn follow(&self, after: &mut After) {
+        if let Some(waker) = after.sender.take() {
+            waker.wake();
+        }
+        if let Some(waker) = after.receiver.take() {
+            waker.wake();
+        }
+        if after.ended {
+            self.end_receivers();
+        }
+    }
+
+    #[cold]
+    fn end_receivers(&self) {
+        let next = |chan: &mut Chan<T, N>| chan.list.serve(CLOSED);
+        while let Some(waker) = self.guarded.with(next) {
+            waker.wake();
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+impl<T, const N: usize> Channel<T, N> {
+    /// A seeded bug: wakes the receivers before it closes.
+    pub fn close_too_late(&self) {
+        self.end_receivers();
+        self.guarded.with(|chan| chan.state.closed = true);
+    }
+
+    /// A seeded bug: wakes the receiver under the lock.
+    pub fn send_and_wake_under_lock(&self, value: T) {
+        self.guarded.with(|chan| {
+            let mut after = After::default();
+            chan.put(value, &mut after);
+            self.follow(&mut after);
+        });
+    }
+}
+
+impl<T, const N: usize, D: Domain> fmt::Debug for Channel<T, N, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (len, closed) = self.guarded.with(|chan| (chan.state.ring.len(), chan.state.closed));
+        f.debug_struct("Channel").field("len", &len).field("places", &N).field("closed", &closed).finish()
+    }
+}
+
+/// See [`Channel::drain`].
+#[derive(Debug)]
+pub struct Drain<'a, T, const N: usize, D: Domain = Tasks> {
+    channel: &'a Channel<T, N, D>,
+}
+
+impl<T, const N: usize, D: Domain> Iterator for Drain<'_, T, N, D> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.channel.try_recv().ok()
+    }
+}
+
+#[cfg(not(loom))]
+const _: () = {
+    assert!(size_of::<Channel<u64, 1, super::super::sync::Local>>() <= 80);
+    assert!(size_of::<Channel<u64, 1>>() <= 88);
+};

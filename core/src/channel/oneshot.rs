@@ -1,0 +1,258 @@
+//! One value from one sender to one receiver, again and again in the same place.
+
+use super::error::{RecvError, SendError};
+use crate::sync::{Domain, Guarded, Inner, Tasks, Waiter};
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Free,
+    Held,
+    Gone,
+}
+
+/// ONCE-1: a half is held by at most one handle; once both are gone the round is over, and both are free.
+struct State<T> {
+    value: Option<T>,
+    sender: Half,
+    receiver: Half,
+}
+
+impl<T> Inner<State<T>> {
+    /// The last of a round clears the place; the value is the caller's to drop.
+    fn end_round(&mut self) -> Option<T> {
+        let state = &mut self.state;
+        if state.sender != Half::Gone || state.receiver != Half::Gone {
+            return None;
+        }
+        (state.sender, state.receiver) = (Half::Free, Half::Free);
+        state.value.take()
+    }
+
+    fn receive(&mut self) -> Option<Result<T, RecvError>> {
+        let gone = self.state.sender == Half::Gone;
+        self.state.value.take().map(Ok).or(gone.then_some(Err(RecvError::Closed)))
+    }
+}
+
+/// A place for one value on its way from one task to another.
+///
+/// Each half is claimed by whoever comes for it, and by one at a time. A round is over when both halves were
+/// claimed and dropped; then the place serves the next one.
+///
+/// ```
+/// # use unboxed_core as unboxed;
+/// # fn block_on<F: Future>(f: F) -> F::Output {
+/// #     let mut f = std::pin::pin!(f);
+/// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     loop { if let std::task::Poll::Ready(out) = f.as_mut().poll(&mut cx) { return out } }
+/// # }
+/// use unboxed::channel::Oneshot;
+///
+/// static ANSWER: Oneshot<u32> = Oneshot::new();
+///
+/// # block_on(async {
+/// for round in 0..3 {
+///     let sender = ANSWER.sender().expect("nobody else sends");
+///     let mut receiver = ANSWER.receiver().expect("nobody else receives");
+///     sender.send(round).expect("the receiver is there");
+///     assert_eq!(receiver.recv().await, Ok(round));
+/// }
+/// # });
+/// ```
+pub struct Oneshot<T, D: Domain = Tasks> {
+    guarded: Guarded<D, State<T>>,
+}
+
+impl<T> Oneshot<T> {
+    /// A place for all tasks; for other domains see [`with_domain`](Self::with_domain).
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self::with_domain()
+    }
+}
+
+#[cfg(not(loom))]
+impl<T, D: Domain> Default for Oneshot<T, D> {
+    fn default() -> Self {
+        Self::with_domain()
+    }
+}
+
+impl<T, D: Domain> Oneshot<T, D> {
+    crate::atomics::const_unless_loom! {
+        /// A place of the domain that its type names.
+        pub fn with_domain() -> Self {
+            Self { guarded: Guarded::new(State { value: None, sender: Half::Free, receiver: Half::Free }) }
+        }
+    }
+
+    /// Claims the sending half; none while, or after, somebody else has it in this round.
+    pub fn sender(&self) -> Option<OneshotSender<'_, T, D>> {
+        self.guarded.with(|place| claim(&mut place.state.sender)).then(|| OneshotSender { place: self })
+    }
+
+    /// Claims the receiving half; none while, or after, somebody else has it in this round.
+    pub fn receiver(&self) -> Option<OneshotReceiver<'_, T, D>> {
+        self.guarded.with(|place| claim(&mut place.state.receiver)).then(|| OneshotReceiver { place: self })
+    }
+}
+
+fn claim(half: &mut Half) -> bool {
+    let free = *half == Half::Free;
+    if free {
+        *half = Half::Held;
+    }
+    free
+}
+
+impl<T, D: Domain> fmt::Debug for Oneshot<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let full = self.guarded.with(|place| place.state.value.is_some());
+        f.debug_struct("Oneshot").field("full", &full).finish_non_exhaustive()
+    }
+}
+
+/// Sends the one value of a round; dropped instead, it tells the receiver that none comes.
+pub struct OneshotSender<'a, T, D: Domain = Tasks> {
+    place: &'a Oneshot<T, D>,
+}
+
+impl<T, D: Domain> OneshotSender<'_, T, D> {
+    /// Sends the value. It does not wait: the receiver may come for it later.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] with the value, when the receiver came and is gone.
+    pub fn send(self, value: T) -> Result<(), SendError<T>> {
+        // The receiver is served by our own drop.
+        self.place.guarded.with(|place| {
+            if place.state.receiver == Half::Gone {
+                return Err(SendError::Closed(value));
+            }
+            place.state.value = Some(value);
+            Ok(())
+        })
+    }
+
+    /// Whether the receiver came and is gone.
+    pub fn is_closed(&self) -> bool {
+        self.place.guarded.with(|place| place.state.receiver == Half::Gone)
+    }
+}
+
+impl<T, D: Domain> Drop for OneshotSender<'_, T, D> {
+    fn drop(&mut self) {
+        let (waker, value): (Option<Waker>, Option<T>) = self.place.guarded.with(|place| {
+            place.state.sender = Half::Gone;
+            (place.list.serve(0), place.end_round())
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        drop(value);
+    }
+}
+
+impl<T, D: Domain> fmt::Debug for OneshotSender<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneshotSender")
+    }
+}
+
+/// Receives the one value of a round. A value that it did not take is dropped with it.
+pub struct OneshotReceiver<'a, T, D: Domain = Tasks> {
+    place: &'a Oneshot<T, D>,
+}
+
+impl<T, D: Domain> OneshotReceiver<'_, T, D> {
+    /// Waits for the value.
+    ///
+    /// # Errors
+    /// [`RecvError::Closed`] when the sender is gone without sending, or the value was received before;
+    /// [`RecvError::Cancelled`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the value where it is, for the next call.
+    pub fn recv(&mut self) -> OneshotRecv<'_, T, D> {
+        OneshotRecv { place: self.place, waiter: Waiter::new(), cancelled: false }
+    }
+
+    /// The value, if it is there.
+    ///
+    /// # Errors
+    /// [`RecvError::Empty`], [`RecvError::Closed`].
+    pub fn try_recv(&mut self) -> Result<T, RecvError> {
+        self.place.guarded.with(|place| place.receive()).unwrap_or(Err(RecvError::Empty))
+    }
+}
+
+impl<T, D: Domain> Drop for OneshotReceiver<'_, T, D> {
+    fn drop(&mut self) {
+        let value = self.place.guarded.with(|place| {
+            place.state.receiver = Half::Gone;
+            let value = place.state.value.take();
+            place.end_round();
+            value
+        });
+        drop(value);
+    }
+}
+
+impl<T, D: Domain> fmt::Debug for OneshotReceiver<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneshotReceiver")
+    }
+}
+
+/// See [`OneshotReceiver::recv`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct OneshotRecv<'a, T, D: Domain = Tasks> {
+    place: &'a Oneshot<T, D>,
+    waiter: Waiter,
+    cancelled: bool,
+}
+
+impl<T, D: Domain> Future for OneshotRecv<'_, T, D> {
+    type Output = Result<T, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.into_ref().get_ref();
+        if this.cancelled && !this.waiter.is_waiting() {
+            return Poll::Ready(Err(RecvError::Cancelled));
+        }
+        let receive = |place: &mut Inner<State<T>>| place.receive();
+        let served = |place: &mut Inner<State<T>>, _| place.receive().unwrap_or(Err(RecvError::Closed));
+        // SAFETY: the waiter is pinned structurally.
+        let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
+        waiter.poll_in(&this.place.guarded, Inner::list, cx, core::ptr::null(), receive, served)
+    }
+}
+
+#[cfg(not(loom))]
+impl<T, D: Domain> crate::op::Operation for OneshotRecv<'_, T, D> {
+    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+        // SAFETY: nothing is moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.cancelled = true;
+        this.waiter.withdraw(&this.place.guarded, Inner::list);
+    }
+
+    fn was_cancelled(output: &Self::Output) -> bool {
+        matches!(output, Err(RecvError::Cancelled))
+    }
+}
+
+impl<T, D: Domain> Drop for OneshotRecv<'_, T, D> {
+    fn drop(&mut self) {
+        self.waiter.leave(&self.place.guarded, |_, _| None);
+    }
+}
+
+impl<T, D: Domain> fmt::Debug for OneshotRecv<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneshotRecv")
+    }
+}

@@ -1,0 +1,164 @@
+//! Waiting for a value.
+
+use super::bounded::Channel;
+use super::error::RecvError;
+use super::state::{After, Chan, ITEM};
+use crate::sync::{Domain, Inner, Left, Tasks, Waiter};
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+/// See [`Channel::recv`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Receiving<'a, T, const N: usize, D: Domain = Tasks> {
+    channel: &'a Channel<T, N, D>,
+    waiter: Waiter,
+    cancelled: bool,
+}
+
+impl<'a, T, const N: usize, D: Domain> Receiving<'a, T, N, D> {
+    pub(super) fn new(channel: &'a Channel<T, N, D>) -> Self {
+        Self { channel, waiter: Waiter::new(), cancelled: false }
+    }
+}
+
+impl<T, const N: usize, D: Domain> Future for Receiving<'_, T, N, D> {
+    type Output = Result<T, RecvError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.into_ref().get_ref();
+        if this.cancelled && !this.waiter.is_waiting() {
+            return Poll::Ready(Err(RecvError::Cancelled));
+        }
+        let (mut fresh, mut after) = (After::default(), After::default());
+        let attempt = |chan: &mut Chan<T, N>| {
+            if chan.has_value() {
+                Some(chan.take(&mut fresh).ok_or(RecvError::Closed))
+            } else {
+                chan.has_ended().then_some(Err(RecvError::Closed))
+            }
+        };
+        let served = |chan: &mut Chan<T, N>, answer| {
+            if answer != ITEM {
+                return Err(RecvError::Closed);
+            }
+            // CHAN-2: the value that was set aside.
+            chan.state.aside -= 1;
+            chan.take(&mut after).ok_or(RecvError::Closed)
+        };
+        // SAFETY: the waiter is pinned structurally.
+        let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
+        let guarded = &this.channel.guarded;
+        let end = waiter.poll_in(guarded, Inner::list, cx, core::ptr::null(), attempt, served);
+        this.channel.follow(&mut fresh);
+        this.channel.follow(&mut after);
+        end
+    }
+}
+
+#[cfg(not(loom))]
+impl<T, const N: usize, D: Domain> crate::op::Operation for Receiving<'_, T, N, D> {
+    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+        // SAFETY: nothing is moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.cancelled = true;
+        this.waiter.withdraw(&this.channel.guarded, Inner::list);
+    }
+
+    fn was_cancelled(output: &Self::Output) -> bool {
+        matches!(output, Err(RecvError::Cancelled))
+    }
+}
+
+impl<T, const N: usize, D: Domain> Drop for Receiving<'_, T, N, D> {
+    fn drop(&mut self) {
+        self.waiter.leave(&self.channel.guarded, |chan, left| match left {
+            Left::Served(ITEM) => {
+                // CHAN-2: it is nobody's again, at its old place, or the next one's.
+                chan.state.aside -= 1;
+                let mut next = None;
+                chan.serve_receiver(&mut next);
+                next
+            }
+            _ => None,
+        });
+    }
+}
+
+#[cfg(all(test, loom))]
+impl<T, const N: usize, D: Domain> Receiving<'_, T, N, D> {
+    /// A seeded bug: goes without giving back what was set aside for it.
+    pub fn leave_with_the_value(self: Pin<&mut Self>) {
+        self.waiter.leave(&self.channel.guarded, |_, _| None);
+    }
+}
+
+impl<T, const N: usize, D: Domain> fmt::Debug for Receiving<'_, T, N, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiving")
+    }
+}
+
+/// The values of a channel, one after the other, until it is closed and drained.
+///
+/// With the feature `futures-core` it is a `Stream`. It keeps its place in the line, and a value that it was
+/// served there, until it is asked again or dropped.
+///
+/// ```
+/// # use unboxed_core as unboxed;
+/// # fn block_on<F: Future>(f: F) -> F::Output {
+/// #     let mut f = std::pin::pin!(f);
+/// #     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     loop { if let std::task::Poll::Ready(out) = f.as_mut().poll(&mut cx) { return out } }
+/// # }
+/// use unboxed::channel::Channel;
+///
+/// let channel: Channel<u8, 2> = Channel::new();
+/// channel.try_send(1).unwrap();
+/// channel.try_send(2).unwrap();
+/// channel.close();
+/// # block_on(async {
+/// let mut values = std::pin::pin!(channel.values());
+/// let mut sum = 0;
+/// while let Some(value) = values.as_mut().next().await {
+///     sum += value;
+/// }
+/// assert_eq!(sum, 3);
+/// # });
+/// ```
+#[derive(Debug)]
+#[must_use = "it does nothing unless asked for its next value"]
+pub struct Values<'a, T, const N: usize, D: Domain = Tasks> {
+    receiving: Receiving<'a, T, N, D>,
+}
+
+impl<'a, T, const N: usize, D: Domain> Values<'a, T, N, D> {
+    pub(super) fn new(channel: &'a Channel<T, N, D>) -> Self {
+        Self { receiving: Receiving::new(channel) }
+    }
+
+    /// The next one, as a `Stream` is asked for it.
+    pub fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        // SAFETY: `receiving` is pinned structurally; there is no drop of our own.
+        unsafe { self.map_unchecked_mut(|values| &mut values.receiving) }.poll(cx).map(Result::ok)
+    }
+
+    /// The next one; `None` once the channel is closed and drained.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a place in the line, and what was served there, is kept for the next call.
+    pub async fn next(mut self: Pin<&mut Self>) -> Option<T> {
+        core::future::poll_fn(|cx| self.as_mut().poll_next(cx)).await
+    }
+}
+
+#[cfg(feature = "futures-core")]
+impl<T, const N: usize, D: Domain> futures_core::Stream for Values<'_, T, N, D> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        Values::poll_next(self, cx)
+    }
+}

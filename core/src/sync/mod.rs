@@ -1,0 +1,39 @@
+//! Locks and channels that know what they guard: one wait list under all, one type parameter for who contends.
+//!
+//! | domain | who may contend | what it costs |
+//! |---|---|---|
+//! | [`Local`] | tasks of one thread; the primitive is not `Sync` | no atomics |
+//! | [`Tasks`], the default | all tasks | one short spin lock an operation |
+//! | [`Threads`] | tasks, and plain threads, which block | as `Tasks` |
+//!
+//! | I want | |
+//! |---|---|
+//! | one user at a time of a value that is held across `.await` | [`Mutex`] |
+//!
+//! Every primitive is `const`, lies where the user puts it, and allocates nothing: those who wait lie in the
+//! waiting futures. Waiters are served first come, first served, and what they waited for is handed over to
+//! them, so nobody overtakes. A future that is dropped leaves the list; if it was served already, it passes
+//! on what it got.
+//!
+//! WAIT-1: state, list and the waiters' nodes are touched under the raw lock only. WAIT-2: no foreign code (a
+//! waker's clone, wake or drop, a value's drop) runs under it. WAIT-3: a node in the list lies in a pinned
+//! future, whose drop unlinks it; it is linked in `poll` only. WAIT-4: who takes a node off the list takes its
+//! waker at the same time, and does not touch the node after the unlock.
+//!
+//! WAIT-3 stands on `Pin`'s promise that a pinned value is dropped before its memory is used again. The kernel
+//! never sees these nodes, so operations do not stand on it.
+
+mod domain;
+mod guarded;
+mod waiter;
+
+mod mutex;
+
+pub use domain::{Domain, Local, RawLock, Shared, SpinLock, Tasks, Threads, Unlocked};
+pub(crate) use guarded::{Guarded, Inner};
+pub(crate) use waiter::{Left, List, Waiter};
+
+pub use mutex::{Lock, Mutex, MutexGuard};
+
+#[cfg(all(test, loom))]
+mod mutex_loom;
