@@ -9,6 +9,10 @@
 //! | I want | |
 //! |---|---|
 //! | one user at a time of a value that is held across `.await` | [`Mutex`] |
+//! | many readers, or one writer, of a value that is held across `.await` | [`RwLock`] |
+//! | at most so many at a time | [`Semaphore`] |
+//! | to say that something happened, to one or to all | [`Notify`] |
+//! | a value that is made once, by an async function, by whoever comes first | [`OnceCell`] |
 //!
 //! Every primitive is `const`, lies where the user puts it, and allocates nothing: those who wait lie in the
 //! waiting futures. Waiters are served first come, first served, and what they waited for is handed over to
@@ -28,9 +32,17 @@ mod guarded;
 mod waiter;
 
 mod mutex;
+mod notify;
+mod once_cell;
+mod rwlock;
+mod semaphore;
 
 pub use domain::{Domain, Local, RawLock, Shared, SpinLock, Tasks, Threads, Unlocked};
 pub use mutex::{Lock, Mutex, MutexGuard};
+pub use notify::{Notified, Notify};
+pub use once_cell::{OnceCell, SetError};
+pub use rwlock::{Read, RwLock, RwLockReadGuard, RwLockWriteGuard, Write};
+pub use semaphore::{Acquire, Closed, Permit, Semaphore, TryAcquireError};
 
 #[cfg(all(test, loom))]
 mod mutex_loom;

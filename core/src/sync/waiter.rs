@@ -147,6 +147,41 @@ impl Waiter {
         }
     }
 
+    /// Waits no more, as [`leave`](Self::leave), where more than one may be waiting for what is settled.
+    pub fn leave_serving<D: Domain, S>(
+        &self,
+        guarded: &Guarded<D, S>,
+        settle: impl FnOnce(&mut Inner<S>, Left),
+        step: impl FnMut(&mut Inner<S>) -> Option<Waker>,
+    ) {
+        if !self.waiting.replace(false) {
+            return;
+        }
+        // WAIT-2: dropped after the lock, and after the others were woken.
+        let _own = guarded.serve(
+            |inner| {
+                let (own, left) = self.take(inner);
+                settle(inner, left);
+                own
+            },
+            step,
+        );
+    }
+
+    /// Takes it off, and its waker out, under the lock.
+    fn take<S>(&self, inner: &mut Inner<S>) -> (Option<Waker>, Left) {
+        let (served, word, own) = self.node.with_mut(|node| {
+            // SAFETY: WAIT-1.
+            let node = unsafe { &mut *node };
+            (node.served, node.word, node.waker.take())
+        });
+        if !served {
+            // SAFETY: it is in this list.
+            unsafe { inner.list.unlink(self) };
+        }
+        (own, if served { Left::Served(word) } else { Left::Queued })
+    }
+
     /// Waits no more. `settle` runs under the lock after it was taken off, and gives a waker to be woken: what
     /// it was served, or blocked, may be another's now.
     pub fn leave<D: Domain, S>(
@@ -157,19 +192,11 @@ impl Waiter {
         if !self.waiting.replace(false) {
             return;
         }
-        let (own, other) = guarded.with(|inner| {
-            let (served, word, own) = self.node.with_mut(|node| {
-                // SAFETY: WAIT-1.
-                let node = unsafe { &mut *node };
-                (node.served, node.word, node.waker.take())
-            });
-            if !served {
-                // SAFETY: it is in this list.
-                unsafe { inner.list.unlink(self) };
-            }
-            (own, settle(inner, if served { Left::Served(word) } else { Left::Queued }))
+        // WAIT-2: `_own` is dropped after the lock, and after the other was woken.
+        let (_own, other) = guarded.with(|inner| {
+            let (own, left) = self.take(inner);
+            (own, settle(inner, left))
         });
-        drop(own);
         if let Some(waker) = other {
             waker.wake();
         }

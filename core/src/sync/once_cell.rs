@@ -1,0 +1,293 @@
+//! A value that is made once.
+
+use super::domain::{Domain, Shared, Tasks};
+use super::guarded::{Guarded, Inner};
+use super::waiter::{Left, Waiter};
+use crate::atomics::{AtomicBool, Ordering};
+use core::cell::UnsafeCell;
+use core::convert::Infallible;
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+const SET: u32 = 0;
+const TURN: u32 = 1;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Empty,
+    /// Somebody has the turn.
+    Running,
+    Set,
+}
+
+/// A value that is made once, by whoever comes first; the others wait for it.
+///
+/// Fair: if the first fails, is cancelled, or panics, the next one by age tries, with its own initialiser.
+///
+/// ```
+/// # use unboxed_core as unboxed;
+/// use unboxed::sync::OnceCell;
+///
+/// static CONFIG: OnceCell<u32> = OnceCell::new();
+///
+/// async fn config() -> &'static u32 {
+///     CONFIG.get_or_init(async || 42).await
+/// }
+///
+/// assert_eq!(CONFIG.get(), None);
+/// CONFIG.set(7).unwrap();
+/// assert_eq!(CONFIG.get(), Some(&7));
+/// # let _ = config();
+/// ```
+pub struct OnceCell<T, D: Domain = Tasks> {
+    /// Whether there is a value, for those who only look.
+    ready: AtomicBool,
+    state: Guarded<D, State>,
+    value: UnsafeCell<Option<T>>,
+}
+
+// SAFETY: ONCE-1: the value is written by the one who has the turn, and only read once `ready`.
+unsafe impl<T: Send + Sync, D: Shared> Sync for OnceCell<T, D> {}
+
+/// Why [`OnceCell::set`] did not; the value comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetError<T> {
+    /// There is a value already.
+    AlreadySet(T),
+    /// Somebody is making one.
+    Initializing(T),
+}
+
+impl<T> fmt::Display for SetError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadySet(_) => "the cell has a value already",
+            Self::Initializing(_) => "somebody is making the cell's value",
+        })
+    }
+}
+
+impl<T: fmt::Debug> core::error::Error for SetError<T> {}
+
+impl<T> OnceCell<T> {
+    /// An empty cell for all tasks; for other domains see [`with_domain`](Self::with_domain).
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// static NAME: unboxed::sync::OnceCell<&str> = unboxed::sync::OnceCell::new();
+    /// assert_eq!(NAME.get(), None);
+    /// ```
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self::with_domain()
+    }
+}
+
+impl<T, D: Domain> OnceCell<T, D> {
+    crate::atomics::const_unless_loom! {
+        /// An empty cell of the domain that its type names.
+        ///
+        /// ```
+        /// # use unboxed_core as unboxed;
+        /// use unboxed::sync::{Local, OnceCell};
+        /// let name: OnceCell<&str, Local> = OnceCell::with_domain();
+        /// assert_eq!(name.get(), None);
+        /// ```
+        pub fn with_domain() -> Self {
+            Self {
+                ready: AtomicBool::new(false),
+                state: Guarded::new(State::Empty),
+                value: UnsafeCell::new(None),
+            }
+        }
+    }
+
+    /// The value, if it was made.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        if !self.ready.load(Ordering::Acquire) {
+            return None;
+        }
+        // SAFETY: ONCE-1.
+        unsafe { (*self.value.get()).as_ref() }
+    }
+
+    /// The value, for who has the cell alone.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        self.value.get_mut().as_mut()
+    }
+
+    /// The value, if it was made.
+    pub fn into_inner(self) -> Option<T> {
+        self.value.into_inner()
+    }
+
+    /// Sets the value, if nobody did, or is about to.
+    ///
+    /// # Errors
+    /// [`SetError`], with the value.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// # use unboxed::sync::{OnceCell, SetError};
+    /// let cell = OnceCell::new();
+    /// assert_eq!(cell.set(1), Ok(()));
+    /// assert_eq!(cell.set(2), Err(SetError::AlreadySet(2)));
+    /// ```
+    pub fn set(&self, value: T) -> Result<(), SetError<T>> {
+        match self.state.with(begin) {
+            None => Err(SetError::Initializing(value)),
+            Some(SET) => Err(SetError::AlreadySet(value)),
+            Some(_) => {
+                Turn { cell: self }.finish(value);
+                Ok(())
+            }
+        }
+    }
+
+    /// The value; if there is none, and nobody makes one, `init` does.
+    ///
+    /// # Panics
+    /// With `init`'s panic; the next one makes the value then.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped while `init` runs, that is dropped too, and the next one makes the value.
+    /// An `init` that awaits its own cell waits for ever.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// # use core::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// let cell = unboxed::sync::OnceCell::new();
+    /// let made = pin!(cell.get_or_init(async || 1)).poll(&mut cx);
+    /// assert_eq!(made, Poll::Ready(&1));
+    /// ```
+    pub async fn get_or_init<F: Future<Output = T>>(&self, init: impl FnOnce() -> F) -> &T {
+        match self.get_or_try_init(async || Ok::<T, Infallible>(init().await)).await {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`get_or_init`](Self::get_or_init), with an `init` that may fail; the next one makes the value then.
+    ///
+    /// # Errors
+    /// `init`'s.
+    ///
+    /// # Panics
+    /// With `init`'s panic; the next one makes the value then.
+    ///
+    /// # Cancel safety
+    /// As [`get_or_init`](Self::get_or_init).
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// # use core::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// let cell = unboxed::sync::OnceCell::new();
+    /// let failed = pin!(cell.get_or_try_init(async || Err("no"))).poll(&mut cx);
+    /// assert_eq!(failed, Poll::Ready(Err("no")));
+    /// let made = pin!(cell.get_or_try_init(async || Ok::<_, &str>(1))).poll(&mut cx);
+    /// assert_eq!(made, Poll::Ready(Ok(&1)));
+    /// ```
+    pub async fn get_or_try_init<E, F: Future<Output = Result<T, E>>>(
+        &self,
+        init: impl FnOnce() -> F,
+    ) -> Result<&T, E> {
+        if let Some(value) = self.get() {
+            return Ok(value);
+        }
+        match (Begin { cell: self, waiter: Waiter::new() }).await {
+            None => Ok(self.get().expect("unboxed: a cell without its value")),
+            Some(turn) => {
+                let value = init().await?;
+                Ok(turn.finish(value))
+            }
+        }
+    }
+}
+
+/// What there is to do: nothing, or the turn is the caller's. None while somebody else has it.
+fn begin(inner: &mut Inner<State>) -> Option<u32> {
+    match inner.state {
+        State::Set => Some(SET),
+        State::Running => None,
+        State::Empty => {
+            inner.state = State::Running;
+            Some(TURN)
+        }
+    }
+}
+
+/// All, once it is set; one, once nobody has the turn.
+fn step(inner: &mut Inner<State>) -> Option<Waker> {
+    inner.list.request()?;
+    let answer = begin(inner)?;
+    inner.list.serve(answer)
+}
+
+/// Waits for the value, or for the turn.
+struct Begin<'a, T, D: Domain> {
+    cell: &'a OnceCell<T, D>,
+    waiter: Waiter,
+}
+
+impl<'a, T, D: Domain> Future for Begin<'a, T, D> {
+    type Output = Option<Turn<'a, T, D>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let cell = self.cell;
+        // SAFETY: WAIT-3: the waiter is pinned structurally.
+        let waiter = unsafe { self.as_ref().map_unchecked(|begin| &begin.waiter) };
+        let answer = waiter.poll(&cell.state, cx, 0, begin, |answer| answer);
+        answer.map(|answer| (answer == TURN).then_some(Turn { cell }))
+    }
+}
+
+impl<T, D: Domain> Drop for Begin<'_, T, D> {
+    fn drop(&mut self) {
+        let settle = |inner: &mut Inner<State>, left| {
+            if left == Left::Served(TURN) {
+                inner.state = State::Empty;
+            }
+        };
+        self.waiter.leave_serving(&self.cell.state, settle, step);
+    }
+}
+
+/// The right to make the value; dropping it passes it on.
+struct Turn<'a, T, D: Domain> {
+    cell: &'a OnceCell<T, D>,
+}
+
+impl<'a, T, D: Domain> Turn<'a, T, D> {
+    fn finish(self, value: T) -> &'a T {
+        let cell = self.cell;
+        core::mem::forget(self);
+        // SAFETY: ONCE-1: the turn is ours, and nobody reads yet. What is overwritten is None.
+        unsafe { *cell.value.get() = Some(value) };
+        cell.ready.store(true, Ordering::Release);
+        cell.state.serve(|inner| inner.state = State::Set, step);
+        cell.get().expect("unboxed: a cell without its value")
+    }
+}
+
+impl<T, D: Domain> Drop for Turn<'_, T, D> {
+    fn drop(&mut self) {
+        self.cell.state.serve(|inner| inner.state = State::Empty, step);
+    }
+}
+
+impl<T, D: Domain> Default for OnceCell<T, D> {
+    fn default() -> Self {
+        Self::with_domain()
+    }
+}
+
+impl<T: fmt::Debug, D: Domain> fmt::Debug for OnceCell<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnceCell").field(&self.get()).finish()
+    }
+}
