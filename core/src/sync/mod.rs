@@ -46,3 +46,5 @@ pub use semaphore::{Acquire, Closed, Permit, Semaphore, TryAcquireError};
 
 #[cfg(all(test, loom))]
 mod mutex_loom;
+#[cfg(all(test, loom))]
+mod waiter_loom;

@@ -158,6 +158,16 @@ unsafe impl<T: ?Sized + Send + Sync, D: Shared> Sync for MutexGuard<'_, T, D> {}
 
 #[cfg(all(test, loom))]
 impl<T: ?Sized, D: Domain> MutexGuard<'_, T, D> {
+    /// A seeded bug: wakes the next one before the unlock.
+    pub fn unlock_waking_under_the_lock(self) {
+        self.mutex.locked.with(|inner| {
+            if let Some(waker) = inner.list.serve(0) {
+                waker.wake();
+            }
+        });
+        core::mem::forget(self);
+    }
+
     /// A seeded bug: serves the first waiter, and frees the mutex as well.
     pub fn unlock_without_hand_over(self) {
         let next = self.mutex.locked.with(|inner| {

@@ -206,3 +206,7 @@ impl<D: Domain> fmt::Debug for Notified<'_, D> {
         f.write_str("Notified")
     }
 }
+
+#[cfg(all(test, loom))]
+#[path = "notify_loom.rs"]
+mod models;

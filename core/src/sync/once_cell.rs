@@ -291,3 +291,7 @@ impl<T: fmt::Debug, D: Domain> fmt::Debug for OnceCell<T, D> {
         f.debug_tuple("OnceCell").field(&self.get()).finish()
     }
 }
+
+#[cfg(all(test, loom))]
+#[path = "once_cell_loom.rs"]
+mod models;

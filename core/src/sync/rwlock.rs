@@ -283,3 +283,7 @@ impl<T: ?Sized, D: Domain> DerefMut for RwLockWriteGuard<'_, T, D> {
         unsafe { &mut *self.lock.value.get() }
     }
 }
+
+#[cfg(all(test, loom))]
+#[path = "rwlock_loom.rs"]
+mod models;

@@ -304,3 +304,7 @@ impl<D: Domain> Drop for Permit<'_, D> {
         self.semaphore.give_back(self.permits);
     }
 }
+
+#[cfg(all(test, loom))]
+#[path = "semaphore_loom.rs"]
+mod models;
