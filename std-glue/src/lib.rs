@@ -9,6 +9,7 @@
 //! | [`ring`] | the io_uring loop |
 //! | [`net`] | TCP |
 //! | [`signal`] | ctrl-c and terminate |
+//! | [`sync`] | locks that know what they guard, and threads that block on them |
 //! | [`alloc`] | a counting allocator, to prove that nothing is allocated |
 #![cfg(target_os = "linux")]
 
@@ -20,6 +21,7 @@ pub mod net;
 pub mod ring;
 pub mod rt;
 pub mod signal;
+pub mod sync;
 
 pub use op::Error;
 pub use task::{Bytes, JoinHandle, yield_now};

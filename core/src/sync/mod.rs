@@ -27,6 +27,7 @@
 //! WAIT-3 stands on `Pin`'s promise that a pinned value is dropped before its memory is used again. The kernel
 //! never sees these nodes, so operations do not stand on it.
 
+mod blockable;
 mod domain;
 mod guarded;
 mod waiter;
@@ -37,10 +38,11 @@ mod once_cell;
 mod rwlock;
 mod semaphore;
 
+pub use blockable::Blockable;
 pub use domain::{Domain, Local, RawLock, Shared, SpinLock, Tasks, Threads, Unlocked};
 pub use mutex::{Lock, Mutex, MutexGuard};
 pub use notify::{Notified, Notify};
-pub use once_cell::{OnceCell, SetError};
+pub use once_cell::{OnceCell, SetError, TakeTurn, Turn};
 pub use rwlock::{Read, RwLock, RwLockReadGuard, RwLockWriteGuard, Write};
 pub use semaphore::{Acquire, Closed, Permit, Semaphore, TryAcquireError};
 

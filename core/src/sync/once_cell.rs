@@ -114,6 +114,10 @@ impl<T, D: Domain> OnceCell<T, D> {
         unsafe { (*self.value.get()).as_ref() }
     }
 
+    fn made(&self) -> &T {
+        self.get().expect("unboxed: a cell without its value")
+    }
+
     /// The value, for who has the cell alone.
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut().as_mut()
@@ -141,7 +145,7 @@ impl<T, D: Domain> OnceCell<T, D> {
             None => Err(SetError::Initializing(value)),
             Some(SET) => Err(SetError::AlreadySet(value)),
             Some(_) => {
-                Turn { cell: self }.finish(value);
+                Turn { cell: self }.set(value);
                 Ok(())
             }
         }
@@ -199,13 +203,35 @@ impl<T, D: Domain> OnceCell<T, D> {
         if let Some(value) = self.get() {
             return Ok(value);
         }
-        match (Begin { cell: self, waiter: Waiter::new() }).await {
-            None => Ok(self.get().expect("unboxed: a cell without its value")),
-            Some(turn) => {
+        match self.turn().await {
+            Ok(value) => Ok(value),
+            Err(turn) => {
                 let value = init().await?;
-                Ok(turn.finish(value))
+                Ok(turn.set(value))
             }
         }
+    }
+
+    /// The value, or the right to make it: what [`get_or_try_init`](Self::get_or_try_init) is made of.
+    ///
+    /// # Errors
+    /// The caller's [`Turn`], if there is no value and nobody makes one.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up its place; if the turn was its own already, the next one gets it.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// async fn answer(cell: &unboxed::sync::OnceCell<u32>) -> &u32 {
+    ///     match cell.turn().await {
+    ///         Ok(value) => value,
+    ///         Err(turn) => turn.set(42),
+    ///     }
+    /// }
+    /// # let _ = answer(&unboxed::sync::OnceCell::new());
+    /// ```
+    pub fn turn(&self) -> TakeTurn<'_, T, D> {
+        TakeTurn { cell: self, waiter: Waiter::new() }
     }
 }
 
@@ -228,25 +254,28 @@ fn step(inner: &mut Inner<State>) -> Option<Waker> {
     inner.list.serve(answer)
 }
 
-/// Waits for the value, or for the turn.
-struct Begin<'a, T, D: Domain> {
+/// See [`OnceCell::turn`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct TakeTurn<'a, T, D: Domain = Tasks> {
     cell: &'a OnceCell<T, D>,
     waiter: Waiter,
 }
 
-impl<'a, T, D: Domain> Future for Begin<'a, T, D> {
-    type Output = Option<Turn<'a, T, D>>;
+impl<'a, T, D: Domain> Future for TakeTurn<'a, T, D> {
+    type Output = Result<&'a T, Turn<'a, T, D>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let cell = self.cell;
         // SAFETY: WAIT-3: the waiter is pinned structurally.
-        let waiter = unsafe { self.as_ref().map_unchecked(|begin| &begin.waiter) };
-        let answer = waiter.poll(&cell.state, cx, 0, begin, |answer| answer);
-        answer.map(|answer| (answer == TURN).then_some(Turn { cell }))
+        let waiter = unsafe { self.as_ref().map_unchecked(|future| &future.waiter) };
+        waiter.poll(&cell.state, cx, 0, begin, |answer| answer).map(|answer| match answer {
+            TURN => Err(Turn { cell }),
+            _ => Ok(cell.made()),
+        })
     }
 }
 
-impl<T, D: Domain> Drop for Begin<'_, T, D> {
+impl<T, D: Domain> Drop for TakeTurn<'_, T, D> {
     fn drop(&mut self) {
         let settle = |inner: &mut Inner<State>, left| {
             if left == Left::Served(TURN) {
@@ -257,20 +286,34 @@ impl<T, D: Domain> Drop for Begin<'_, T, D> {
     }
 }
 
+impl<T, D: Domain> fmt::Debug for TakeTurn<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TakeTurn")
+    }
+}
+
 /// The right to make the value; dropping it passes it on.
-struct Turn<'a, T, D: Domain> {
+#[must_use = "a dropped turn goes to the next one"]
+pub struct Turn<'a, T, D: Domain = Tasks> {
     cell: &'a OnceCell<T, D>,
 }
 
 impl<'a, T, D: Domain> Turn<'a, T, D> {
-    fn finish(self, value: T) -> &'a T {
+    /// Sets the value, for those who wait as well.
+    pub fn set(self, value: T) -> &'a T {
         let cell = self.cell;
         core::mem::forget(self);
         // SAFETY: ONCE-1: the turn is ours, and nobody reads yet. What is overwritten is None.
         unsafe { *cell.value.get() = Some(value) };
         cell.ready.store(true, Ordering::Release);
         cell.state.serve(|inner| inner.state = State::Set, step);
-        cell.get().expect("unboxed: a cell without its value")
+        cell.made()
+    }
+}
+
+impl<T, D: Domain> fmt::Debug for Turn<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
     }
 }
 

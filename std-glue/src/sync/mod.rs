@@ -1,0 +1,14 @@
+//! [`unboxed_core::sync`], and plain threads that block on it.
+//!
+//! | I want | |
+//! |---|---|
+//! | a plain thread that waits for what tasks hold | [`Blocking`], on the futures of the domain [`Threads`] |
+//!
+//! PARKING-1: a thread sleeps on a word of a static table, which is never freed, so a wake that comes late, when
+//! the thread has left, or another has the same word, touches a word, and wakes for nothing at worst.
+
+mod blocking;
+mod parking;
+
+pub use blocking::{Blocking, TimedOut};
+pub use unboxed_core::sync::*;
