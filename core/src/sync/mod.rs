@@ -5,6 +5,7 @@
 //! | [`Local`] | tasks of one thread; the primitive is not `Sync` | no atomics |
 //! | [`Tasks`], the default | all tasks | one short spin lock an operation |
 //! | [`Threads`] | tasks, and plain threads, which block | as `Tasks` |
+//! | `Interrupts`, with the feature `critical-section` | tasks and interrupts | interrupts are off meanwhile |
 //!
 //! | I want | |
 //! |---|---|
@@ -30,6 +31,8 @@
 mod blockable;
 mod domain;
 mod guarded;
+#[cfg(feature = "critical-section")]
+mod interrupts;
 mod waiter;
 
 mod mutex;
@@ -40,6 +43,8 @@ mod semaphore;
 
 pub use blockable::Blockable;
 pub use domain::{Domain, Local, RawLock, Shared, SpinLock, Tasks, Threads, Unlocked};
+#[cfg(feature = "critical-section")]
+pub use interrupts::{CriticalSection, Interrupts};
 pub use mutex::{Lock, Mutex, MutexGuard};
 pub use notify::{Notified, Notify};
 pub use once_cell::{OnceCell, SetError, TakeTurn, Turn};
