@@ -69,9 +69,10 @@ impl<T: ?Sized, D: Domain> Mutex<T, D> {
     /// The mutex, if it is free now.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T, D>> {
+        // Lazily: a guard that is made unlocks when it is dropped.
         self.locked
             .with(|inner| !core::mem::replace(&mut inner.state, true))
-            .then_some(MutexGuard { mutex: self })
+            .then(|| MutexGuard { mutex: self })
     }
 
     /// The value: nobody else can hold a mutex that is borrowed exclusively.

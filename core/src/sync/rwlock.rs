@@ -152,7 +152,7 @@ impl<T: ?Sized, D: Domain> RwLock<T, D> {
     /// ```
     #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T, D>> {
-        self.users.with(|inner| attempt(inner, READ)).then_some(RwLockReadGuard { lock: self })
+        self.users.with(|inner| attempt(inner, READ)).then(|| RwLockReadGuard { lock: self })
     }
 
     /// The write guard, if nobody has it or waits now.
@@ -165,7 +165,7 @@ impl<T: ?Sized, D: Domain> RwLock<T, D> {
     /// ```
     #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T, D>> {
-        self.users.with(|inner| attempt(inner, WRITE)).then_some(RwLockWriteGuard { lock: self })
+        self.users.with(|inner| attempt(inner, WRITE)).then(|| RwLockWriteGuard { lock: self })
     }
 
     /// The value: nobody else can hold a lock that is borrowed exclusively.
