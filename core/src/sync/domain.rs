@@ -37,6 +37,10 @@ pub trait Domain: 'static {
 ///
 /// # Safety
 /// The raw lock holds across threads (and interrupts, where these contend).
+#[diagnostic::on_unimplemented(
+    message = "a primitive of the domain `{Self}` stays on its thread, and so do its guards and futures",
+    note = "name a domain that is shared, such as `Tasks`, the default"
+)]
 pub unsafe trait Shared: Domain {}
 
 /// Tasks of one thread. A primitive of this domain is not `Sync`, and needs no atomics.
