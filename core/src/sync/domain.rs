@@ -1,4 +1,6 @@
 //! Who may contend, and the raw lock that follows from it.
+//!
+//! LOCK-1: between a raw lock's `lock` and the `unlock` with its token no other `lock` of it returns.
 
 use crate::atomics::{AtomicBool, Ordering, relax};
 use core::marker::PhantomData;
@@ -67,7 +69,7 @@ impl Domain for Threads {
     type Raw = SpinLock;
 }
 
-// SAFETY: a spin lock holds across threads.
+// SAFETY: LOCK-1: a spin lock holds across threads.
 unsafe impl Shared for Tasks {}
 // SAFETY: as above.
 unsafe impl Shared for Threads {}
@@ -93,7 +95,7 @@ unsafe impl RawLock for Unlocked {
 #[derive(Debug, Default)]
 pub struct SpinLock(AtomicBool);
 
-// SAFETY: the exchange lets one in, and acquires what the last unlock released.
+// SAFETY: LOCK-1: the exchange lets one in, and acquires what the last unlock released.
 unsafe impl RawLock for SpinLock {
     #[cfg(not(loom))]
     const NEW: Self = Self(AtomicBool::new(false));

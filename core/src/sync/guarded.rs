@@ -22,7 +22,8 @@ pub(crate) struct Guarded<D: Domain, S> {
 
 // SAFETY: WAIT-1, and the raw lock of a shared domain holds across threads.
 unsafe impl<D: Shared, S: Send> Sync for Guarded<D, S> {}
-// SAFETY: a primitive that is moved has no waiter: each borrows it. The raw lock is data.
+// SAFETY: WAIT-3: a primitive that is moved has no waiter that will be touched again but through it: each borrows
+// it, unless it was leaked. The raw lock is data.
 unsafe impl<D: Domain, S: Send> Send for Guarded<D, S> {}
 
 impl<D: Domain, S> Guarded<D, S> {
@@ -138,7 +139,7 @@ impl<R: RawLock> Drop for Unlock<'_, R> {
     #[inline]
     fn drop(&mut self) {
         if let Some(token) = self.token.take() {
-            // SAFETY: the token of the lock that made this.
+            // SAFETY: LOCK-1: the token of the lock that made this.
             unsafe { self.raw.unlock(token) };
         }
     }

@@ -31,14 +31,14 @@ impl Domain for Interrupts {
     type Raw = CriticalSection;
 }
 
-// SAFETY: what the `critical-section` crate promises.
+// SAFETY: LOCK-1, as the `critical-section` crate promises.
 unsafe impl Shared for Interrupts {}
 
 /// The raw lock of [`Interrupts`]; all its values are one lock.
 #[derive(Debug, Default)]
 pub struct CriticalSection(());
 
-// SAFETY: what the `critical-section` crate promises: between acquire and release nobody else acquires. It may be
+// SAFETY: LOCK-1, as the `critical-section` crate promises: between acquire and release nobody else acquires. It may be
 // nested by the same context, but nothing foreign runs under it (WAIT-2), so the lock is never asked for twice.
 unsafe impl RawLock for CriticalSection {
     #[cfg(not(loom))]
@@ -47,14 +47,14 @@ unsafe impl RawLock for CriticalSection {
 
     #[inline]
     fn lock(&self) -> Self::Token {
-        // SAFETY: released by `unlock` with this state, in the reverse order: `Guarded` locks around a few
+        // SAFETY: LOCK-1: released by `unlock` with this state, in the reverse order: `Guarded` locks around a few
         // instructions of ours, and never one within another (WAIT-2).
         unsafe { critical_section::acquire() }
     }
 
     #[inline]
     unsafe fn unlock(&self, token: Self::Token) {
-        // SAFETY: the caller's promise.
+        // SAFETY: LOCK-1: the caller's promise.
         unsafe { critical_section::release(token) };
     }
 }

@@ -14,6 +14,9 @@
 //! | at most so many at a time | [`Semaphore`] |
 //! | to say that something happened, to one or to all | [`Notify`] |
 //! | a value that is made once, by an async function, by whoever comes first | [`OnceCell`] |
+//! | a plain thread that waits for any of these | the domain [`Threads`], and `unboxed::sync::Blocking` |
+//! | an interrupt that tells a task, or releases what it waits for | the domain `Interrupts` |
+//! | a domain of my own, with a raw lock of my port | [`Domain`], [`RawLock`] |
 //!
 //! Every primitive is `const`, lies where the user puts it, and allocates nothing: those who wait lie in the
 //! waiting futures. Waiters are served first come, first served, and what they waited for is handed over to
@@ -38,6 +41,8 @@ mod waiter;
 mod mutex;
 mod notify;
 mod once_cell;
+mod once_turn;
+mod permit;
 mod rwlock;
 mod semaphore;
 
@@ -47,9 +52,11 @@ pub use domain::{Domain, Local, RawLock, Shared, SpinLock, Tasks, Threads, Unloc
 pub use interrupts::{CriticalSection, Interrupts};
 pub use mutex::{Lock, Mutex, MutexGuard};
 pub use notify::{Notified, Notify};
-pub use once_cell::{OnceCell, SetError, TakeTurn, Turn};
+pub use once_cell::{OnceCell, SetError};
+pub use once_turn::{TakeTurn, Turn};
+pub use permit::{Closed, Permit, TryAcquireError};
 pub use rwlock::{Read, RwLock, RwLockReadGuard, RwLockWriteGuard, Write};
-pub use semaphore::{Acquire, Closed, Permit, Semaphore, TryAcquireError};
+pub use semaphore::{Acquire, Semaphore};
 
 #[cfg(all(test, loom))]
 mod mutex_loom;

@@ -2,20 +2,19 @@
 
 use super::domain::{Domain, Shared, Tasks};
 use super::guarded::{Guarded, Inner};
-use super::waiter::{Left, Waiter};
+use super::once_turn::{TakeTurn, Turn};
 use crate::atomics::{AtomicBool, Ordering};
 use core::cell::UnsafeCell;
 use core::convert::Infallible;
 use core::fmt;
 use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 
-const SET: u32 = 0;
-const TURN: u32 = 1;
+pub(super) const SET: u32 = 0;
+pub(super) const TURN: u32 = 1;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
     Empty,
     /// Somebody has the turn.
     Running,
@@ -43,9 +42,9 @@ enum State {
 /// ```
 pub struct OnceCell<T, D: Domain = Tasks> {
     /// Whether there is a value, for those who only look.
-    ready: AtomicBool,
-    state: Guarded<D, State>,
-    value: UnsafeCell<Option<T>>,
+    pub(super) ready: AtomicBool,
+    pub(super) state: Guarded<D, State>,
+    pub(super) value: UnsafeCell<Option<T>>,
 }
 
 // SAFETY: ONCE-1: the value is written by the one who has the turn, and only read once `ready`.
@@ -105,6 +104,14 @@ impl<T, D: Domain> OnceCell<T, D> {
     }
 
     /// The value, if it was made.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let cell = unboxed::sync::OnceCell::new();
+    /// assert_eq!(cell.get(), None);
+    /// cell.set(1).unwrap();
+    /// assert_eq!(cell.get(), Some(&1));
+    /// ```
     #[inline]
     pub fn get(&self) -> Option<&T> {
         if !self.ready.load(Ordering::Acquire) {
@@ -114,16 +121,29 @@ impl<T, D: Domain> OnceCell<T, D> {
         unsafe { (*self.value.get()).as_ref() }
     }
 
-    fn made(&self) -> &T {
+    pub(super) fn made(&self) -> &T {
         self.get().expect("unboxed: a cell without its value")
     }
 
     /// The value, for who has the cell alone.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let mut cell = unboxed::sync::OnceCell::new();
+    /// cell.set(1).unwrap();
+    /// *cell.get_mut().unwrap() += 1;
+    /// assert_eq!(cell.get(), Some(&2));
+    /// ```
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut().as_mut()
     }
 
     /// The value, if it was made.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// assert_eq!(unboxed::sync::OnceCell::<u8>::new().into_inner(), None);
+    /// ```
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }
@@ -145,7 +165,7 @@ impl<T, D: Domain> OnceCell<T, D> {
             None => Err(SetError::Initializing(value)),
             Some(SET) => Err(SetError::AlreadySet(value)),
             Some(_) => {
-                Turn { cell: self }.set(value);
+                Turn::new(self).set(value);
                 Ok(())
             }
         }
@@ -231,12 +251,12 @@ impl<T, D: Domain> OnceCell<T, D> {
     /// # let _ = answer(&unboxed::sync::OnceCell::new());
     /// ```
     pub fn turn(&self) -> TakeTurn<'_, T, D> {
-        TakeTurn { cell: self, waiter: Waiter::new() }
+        TakeTurn::new(self)
     }
 }
 
 /// What there is to do: nothing, or the turn is the caller's. None while somebody else has it.
-fn begin(inner: &mut Inner<State>) -> Option<u32> {
+pub(super) fn begin(inner: &mut Inner<State>) -> Option<u32> {
     match inner.state {
         State::Set => Some(SET),
         State::Running => None,
@@ -248,79 +268,10 @@ fn begin(inner: &mut Inner<State>) -> Option<u32> {
 }
 
 /// All, once it is set; one, once nobody has the turn.
-fn step(inner: &mut Inner<State>) -> Option<Waker> {
+pub(super) fn step(inner: &mut Inner<State>) -> Option<Waker> {
     inner.list.request()?;
     let answer = begin(inner)?;
     inner.list.serve(answer)
-}
-
-/// See [`OnceCell::turn`].
-#[must_use = "futures do nothing unless awaited"]
-pub struct TakeTurn<'a, T, D: Domain = Tasks> {
-    cell: &'a OnceCell<T, D>,
-    waiter: Waiter,
-}
-
-impl<'a, T, D: Domain> Future for TakeTurn<'a, T, D> {
-    type Output = Result<&'a T, Turn<'a, T, D>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let cell = self.cell;
-        // SAFETY: WAIT-3: the waiter is pinned structurally.
-        let waiter = unsafe { self.as_ref().map_unchecked(|future| &future.waiter) };
-        waiter.poll(&cell.state, cx, 0, begin, |answer| answer).map(|answer| match answer {
-            TURN => Err(Turn { cell }),
-            _ => Ok(cell.made()),
-        })
-    }
-}
-
-impl<T, D: Domain> Drop for TakeTurn<'_, T, D> {
-    fn drop(&mut self) {
-        let settle = |inner: &mut Inner<State>, left| {
-            if left == Left::Served(TURN) {
-                inner.state = State::Empty;
-            }
-        };
-        self.waiter.leave_serving(&self.cell.state, settle, step);
-    }
-}
-
-impl<T, D: Domain> fmt::Debug for TakeTurn<'_, T, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TakeTurn")
-    }
-}
-
-/// The right to make the value; dropping it passes it on.
-#[must_use = "a dropped turn goes to the next one"]
-pub struct Turn<'a, T, D: Domain = Tasks> {
-    cell: &'a OnceCell<T, D>,
-}
-
-impl<'a, T, D: Domain> Turn<'a, T, D> {
-    /// Sets the value, for those who wait as well.
-    pub fn set(self, value: T) -> &'a T {
-        let cell = self.cell;
-        core::mem::forget(self);
-        // SAFETY: ONCE-1: the turn is ours, and nobody reads yet. What is overwritten is None.
-        unsafe { *cell.value.get() = Some(value) };
-        cell.ready.store(true, Ordering::Release);
-        cell.state.serve(|inner| inner.state = State::Set, step);
-        cell.made()
-    }
-}
-
-impl<T, D: Domain> fmt::Debug for Turn<'_, T, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Turn")
-    }
-}
-
-impl<T, D: Domain> Drop for Turn<'_, T, D> {
-    fn drop(&mut self) {
-        self.cell.state.serve(|inner| inner.state = State::Empty, step);
-    }
 }
 
 impl<T, D: Domain> Default for OnceCell<T, D> {

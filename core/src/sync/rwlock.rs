@@ -103,6 +103,11 @@ impl<T, D: Domain> RwLock<T, D> {
     }
 
     /// The value.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// assert_eq!(unboxed::sync::RwLock::new(1).into_inner(), 1);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -169,6 +174,13 @@ impl<T: ?Sized, D: Domain> RwLock<T, D> {
     }
 
     /// The value: nobody else can hold a lock that is borrowed exclusively.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let mut lock = unboxed::sync::RwLock::new(1);
+    /// *lock.get_mut() += 1;
+    /// assert_eq!(lock.into_inner(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }

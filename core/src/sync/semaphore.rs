@@ -2,6 +2,7 @@
 
 use super::domain::{Domain, Tasks};
 use super::guarded::{Guarded, Inner};
+use super::permit::{Closed, Permit, TryAcquireError};
 use super::waiter::{Left, Waiter};
 use core::fmt;
 use core::future::Future;
@@ -41,38 +42,6 @@ struct State {
 pub struct Semaphore<D: Domain = Tasks> {
     state: Guarded<D, State>,
 }
-
-/// The semaphore was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed;
-
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the semaphore was closed")
-    }
-}
-
-impl core::error::Error for Closed {}
-
-/// Why [`Semaphore::try_acquire`] gave nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TryAcquireError {
-    /// There are too few, or others wait already.
-    NoPermits,
-    /// The semaphore was closed.
-    Closed,
-}
-
-impl fmt::Display for TryAcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoPermits => f.write_str("too few permits"),
-            Self::Closed => Closed.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for TryAcquireError {}
 
 impl Semaphore {
     /// A semaphore of so many permits for all tasks; for other domains see
@@ -187,7 +156,7 @@ impl<D: Domain> Semaphore<D> {
     }
 
     #[inline]
-    fn give_back(&self, permits: u32) {
+    pub(super) fn give_back(&self, permits: u32) {
         self.state.serve(|inner| inner.state.permits = inner.state.permits.saturating_add(permits), step);
     }
 
@@ -205,11 +174,23 @@ impl<D: Domain> Semaphore<D> {
     }
 
     /// Whether [`close`](Self::close) was called.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let limit = unboxed::sync::Semaphore::new(1);
+    /// limit.close();
+    /// assert!(limit.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.state.with(|inner| inner.state.closed)
     }
 
     /// How many are there now; a moment later it may be another number.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// assert_eq!(unboxed::sync::Semaphore::new(3).available(), 3);
+    /// ```
     pub fn available(&self) -> u32 {
         self.state.with(|inner| inner.state.permits)
     }
@@ -267,41 +248,6 @@ impl<D: Domain> Drop for Acquire<'_, D> {
 impl<D: Domain> fmt::Debug for Acquire<'_, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Acquire({})", self.permits)
-    }
-}
-
-/// Some permits; dropping it gives them back.
-#[must_use = "a dropped permit is given back at once"]
-#[derive(Debug)]
-pub struct Permit<'a, D: Domain = Tasks> {
-    semaphore: &'a Semaphore<D>,
-    permits: u32,
-}
-
-impl<D: Domain> Permit<'_, D> {
-    /// How many it stands for.
-    pub fn permits(&self) -> u32 {
-        self.permits
-    }
-
-    /// Keeps them for ever: the semaphore has so many fewer.
-    ///
-    /// ```
-    /// # use unboxed_core as unboxed;
-    /// # use unboxed::sync::Semaphore;
-    /// let limit = Semaphore::new(2);
-    /// limit.try_acquire(1).unwrap().forget();
-    /// assert_eq!(limit.available(), 1);
-    /// ```
-    pub fn forget(self) {
-        core::mem::forget(self);
-    }
-}
-
-impl<D: Domain> Drop for Permit<'_, D> {
-    #[inline]
-    fn drop(&mut self) {
-        self.semaphore.give_back(self.permits);
     }
 }
 

@@ -176,7 +176,7 @@ impl Waiter {
             (node.served, node.word, node.waker.take())
         });
         if !served {
-            // SAFETY: it is in this list.
+            // SAFETY: WAIT-3: it is in this list.
             unsafe { inner.list.unlink(self) };
         }
         (own, if served { Left::Served(word) } else { Left::Queued })
@@ -230,7 +230,7 @@ impl List {
         // SAFETY: WAIT-1 and WAIT-3.
         match unsafe { last.as_ref() } {
             None => self.first = waiter,
-            // SAFETY: as above.
+            // SAFETY: WAIT-1 and WAIT-3, as above.
             Some(last) => last.node.with_mut(|node| unsafe { (*node).next = waiter }),
         }
         self.last = waiter;
@@ -244,13 +244,13 @@ impl List {
         // SAFETY: WAIT-1 and WAIT-3, for both neighbours.
         match unsafe { previous.as_ref() } {
             None => self.first = next,
-            // SAFETY: as above.
+            // SAFETY: WAIT-1 and WAIT-3, as above.
             Some(previous) => previous.node.with_mut(|node| unsafe { (*node).next = next }),
         }
-        // SAFETY: as above.
+        // SAFETY: WAIT-1 and WAIT-3, as above.
         match unsafe { next.as_ref() } {
             None => self.last = previous,
-            // SAFETY: as above.
+            // SAFETY: WAIT-1 and WAIT-3, as above.
             Some(next) => next.node.with_mut(|node| unsafe { (*node).previous = previous }),
         }
     }
@@ -268,7 +268,7 @@ impl List {
     pub fn serve(&mut self, answer: u32) -> Option<Waker> {
         // SAFETY: WAIT-1 and WAIT-3.
         let first = unsafe { self.first.as_ref() }?;
-        // SAFETY: it is in this list.
+        // SAFETY: WAIT-3: it is in this list.
         unsafe { self.unlink(first) };
         first.node.with_mut(|node| {
             // SAFETY: WAIT-1.

@@ -92,7 +92,7 @@ impl Deadline {
     /// None when it lies beyond what the clock can tell.
     pub fn after(duration: Duration) -> Self {
         let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: it writes the time, which is ours.
+        // SAFETY: PARKING-1 is not touched: it writes the time, which is ours.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
         let nanos = now.tv_nsec + libc::c_long::from(duration.subsec_nanos() as i32);
         let seconds = libc::time_t::try_from(duration.as_secs())
