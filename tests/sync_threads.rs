@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use unboxed::rt::{Config, RuntimeCell};
 use unboxed::sync::{Blocking, Mutex, Notify, OnceCell, RwLock, Semaphore, Threads, TimedOut};
 use unboxed::yield_now;
+use unboxed_tests::{Rng, for_seeds};
 
 const TASKS: usize = 100;
 const THREADS: usize = 10;
@@ -151,4 +152,39 @@ fn close_wakes_those_who_block() {
     thread::sleep(Duration::from_millis(10));
     NONE.close();
     assert!(waiting.into_iter().all(|thread| thread.join().expect("no panic")));
+}
+
+/// Deadlines pass while the lock is just being handed over: nothing is lost, and nobody is let in twice.
+#[test]
+fn deadlines_race_with_hand_overs() {
+    static VALUE: RwLock<u64, Threads> = RwLock::with_domain(0);
+    static SLOTS: Semaphore<Threads> = Semaphore::with_domain(2);
+    for_seeds(1, |seed| {
+        let before = *VALUE.read().blocking();
+        let threads: Vec<_> = (0..6)
+            .map(|index| {
+                thread::spawn(move || {
+                    let mut rng = Rng::new(seed * 8 + index);
+                    let mut written = 0;
+                    for _ in 0..2000 {
+                        let soon = Duration::from_micros(rng.below(60));
+                        let Ok(permit) = SLOTS.acquire(1 + rng.below(2) as u32).blocking_for(soon) else {
+                            continue;
+                        };
+                        if rng.below(2) == 0 {
+                            let _ = VALUE.read().blocking_for(soon).map(|value| *value);
+                        } else if let Ok(mut value) = VALUE.write().blocking_for(soon) {
+                            *value += 1;
+                            written += 1;
+                        }
+                        drop(permit.expect("open"));
+                    }
+                    written
+                })
+            })
+            .collect();
+        let written: u64 = threads.into_iter().map(|thread| thread.join().expect("no panic")).sum();
+        assert_eq!(*VALUE.try_write().expect("free"), before + written);
+        assert_eq!(SLOTS.available(), 2);
+    });
 }

@@ -13,6 +13,7 @@
 //! | [`io`] | reads, writes, accepts over the file table, the same on every loop |
 //! | [`buf`] | buffers that operations may borrow |
 //! | [`queue`] | run queue and inbox |
+//! | [`sync`] | locks, semaphores, notifications, cells: for one thread, for all tasks, for threads as well |
 //!
 //! Each room's page begins with its rules by name; unsafe blocks cite them.
 #![cfg_attr(not(test), no_std)]

@@ -8,7 +8,8 @@ use core::marker::PhantomData;
 /// A lock for a few instructions, under which nothing foreign runs.
 ///
 /// # Safety
-/// Between `lock` and the `unlock` with its token no other `lock` of the same value returns.
+/// Between `lock` and the `unlock` with its token no other `lock` of the same value returns (LOCK-1). A value that
+/// nobody has locked may be sent to another thread.
 pub unsafe trait RawLock: Default {
     /// Unlocked.
     #[cfg(not(loom))]

@@ -23,7 +23,7 @@ pub(crate) struct Guarded<D: Domain, S> {
 // SAFETY: WAIT-1, and the raw lock of a shared domain holds across threads.
 unsafe impl<D: Shared, S: Send> Sync for Guarded<D, S> {}
 // SAFETY: WAIT-3: a primitive that is moved has no waiter that will be touched again but through it: each borrows
-// it, unless it was leaked. The raw lock is data.
+// it, unless it was leaked. The raw lock may be sent (LOCK-1).
 unsafe impl<D: Domain, S: Send> Send for Guarded<D, S> {}
 
 impl<D: Domain, S> Guarded<D, S> {

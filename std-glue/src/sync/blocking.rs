@@ -26,7 +26,18 @@ pub trait Blocking: Blockable + Sized {
     /// Waits until it is there.
     ///
     /// # Panics
-    /// On a worker thread, where every other task of it would stop, perhaps the one that is waited for.
+    /// On a worker thread, where every other task of it would stop, perhaps the one that is waited for. A thread
+    /// that has started a runtime, and is not inside it now, may block, and its tasks stop meanwhile.
+    ///
+    /// ```
+    /// use unboxed::sync::{Blocking, Semaphore, Threads};
+    ///
+    /// static DONE: Semaphore<Threads> = Semaphore::with_domain(0);
+    ///
+    /// let worker = std::thread::spawn(|| DONE.add_permits(1));
+    /// DONE.acquire(1).blocking().unwrap().forget();
+    /// # worker.join().unwrap();
+    /// ```
     fn blocking(self) -> Self::Output {
         block(pin!(self), Deadline::NEVER).expect("unboxed: no deadline has passed")
     }
@@ -38,6 +49,17 @@ pub trait Blocking: Blockable + Sized {
     ///
     /// # Panics
     /// As [`blocking`](Self::blocking).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use unboxed::sync::{Blocking, Notify, Threads, TimedOut};
+    ///
+    /// static CHANGED: Notify<Threads> = Notify::with_domain();
+    ///
+    /// assert_eq!(CHANGED.notified().blocking_for(Duration::from_millis(1)), Err(TimedOut));
+    /// CHANGED.notify_one();
+    /// assert_eq!(CHANGED.notified().blocking_for(Duration::from_secs(1)), Ok(()));
+    /// ```
     fn blocking_for(self, duration: Duration) -> Result<Self::Output, TimedOut> {
         block(pin!(self), Deadline::after(duration)).ok_or(TimedOut)
     }

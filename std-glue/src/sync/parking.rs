@@ -45,7 +45,7 @@ impl Word {
     /// Sleeps if no wake has come since `seen`; false when the deadline has passed.
     pub fn sleep(&self, seen: u32, deadline: &Deadline) -> bool {
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        // The kernel compares once more, behind a barrier of its own.
+        // PARKING-2; the kernel compares behind a barrier of its own.
         let timeout = deadline.0.as_ref().map_or(ptr::null(), ptr::from_ref);
         // SAFETY: PARKING-1; the deadline is borrowed for the call. The word is not private: its identity is the
         // memory's, not this process's mapping.
@@ -65,7 +65,7 @@ impl Word {
         error != Some(libc::ETIMEDOUT)
     }
 
-    /// All of them: which of those who share the word is meant is not known.
+    /// All of them (PARKING-2): which of those who share the word is meant is not known.
     fn wake(&self) {
         self.wakes.fetch_add(1, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) == 0 {
