@@ -19,6 +19,7 @@
 //! | [`recursion`] | tail restart, and frames for async recursion |
 //! | [`memory`] | the map of all of it |
 //! | [`queue`] | run queue and inbox |
+//! | [`sync`] | locks, semaphores, notifications, cells: for one thread, for all tasks, for threads as well |
 //!
 //! Each room's page begins with its rules by name; unsafe blocks cite them.
 #![cfg_attr(not(test), no_std)]

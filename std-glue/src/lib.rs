@@ -9,11 +9,12 @@
 //! | [`ring`] | the io_uring loop |
 //! | [`net`] | TCP |
 //! | [`signal`] | ctrl-c and terminate |
+//! | [`sync`] | locks that know what they guard, and threads that block on them |
 //! | [`alloc`] | a counting allocator, to prove that nothing is allocated |
 #![cfg(target_os = "linux")]
 
 pub use unboxed_core::{
-    buf, channel, combine, event_loop, exec, file, io, memory, op, queue, recursion, storage, sync, task, time,
+    buf, channel, combine, event_loop, exec, file, io, memory, op, queue, recursion, storage, task, time,
 };
 pub use unboxed_macros::{main, task};
 
@@ -22,6 +23,7 @@ pub mod net;
 pub mod ring;
 pub mod rt;
 pub mod signal;
+pub mod sync;
 
 pub use op::Error;
 pub use task::{Bytes, JoinHandle, yield_now};

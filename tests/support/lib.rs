@@ -1,5 +1,7 @@
 //! Shared pieces of the integration tests: a scripted loop, a worker and a pool for each test.
 
+pub mod waits;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

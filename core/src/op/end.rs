@@ -6,9 +6,9 @@ use super::handle::{OpHandle, Outcome, Phase, SlotRef};
 use super::keep::RawBuf;
 use super::slot::{DETACHED, IN_FLIGHT, READY, REQ_DROP, REQ_WAKER, STATE_BITS, Slot, pack};
 use super::slot_kind::SlotKind;
+use crate::atomics::Ordering;
 use crate::exec::{FLAG_RETRY, current};
 use crate::file::FileEntry;
-use crate::atomics::Ordering;
 use crate::task::{TaskRef, clone_waker};
 use core::task::{Context, Poll};
 

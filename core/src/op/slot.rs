@@ -20,10 +20,10 @@
 use super::hold::Hold;
 use super::slot_kind::{Queued, SharedKind, SlotBody};
 use super::waker_cell::WakerCell;
+use crate::atomics::{AtomicPtr, AtomicU32, Ordering, SharedPtr};
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
 use crate::queue::Linked;
-use crate::atomics::{AtomicPtr, AtomicU32, Ordering, SharedPtr};
 use crate::task::Header;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;

@@ -1,4 +1,6 @@
 //! Who may contend, and the raw lock that follows from it.
+//!
+//! LOCK-1: between a raw lock's `lock` and the `unlock` with its token no other `lock` of it returns.
 
 use crate::atomics::{AtomicBool, Ordering, relax};
 use core::marker::PhantomData;
@@ -6,7 +8,8 @@ use core::marker::PhantomData;
 /// A lock for a few instructions, under which nothing foreign runs.
 ///
 /// # Safety
-/// Between `lock` and the `unlock` with its token no other `lock` of the same value returns.
+/// Between `lock` and the `unlock` with its token no other `lock` of the same value returns (LOCK-1). A value that
+/// nobody has locked may be sent to another thread.
 pub unsafe trait RawLock: Default {
     /// Unlocked.
     #[cfg(not(loom))]
@@ -37,6 +40,10 @@ pub trait Domain: 'static {
 ///
 /// # Safety
 /// The raw lock holds across threads (and interrupts, where these contend).
+#[diagnostic::on_unimplemented(
+    message = "a primitive of the domain `{Self}` stays on its thread, and so do its guards and futures",
+    note = "name a domain that is shared, such as `Tasks`, the default"
+)]
 pub unsafe trait Shared: Domain {}
 
 /// Tasks of one thread. A primitive of this domain is not `Sync`, and needs no atomics.
@@ -63,7 +70,7 @@ impl Domain for Threads {
     type Raw = SpinLock;
 }
 
-// SAFETY: a spin lock holds across threads.
+// SAFETY: LOCK-1: a spin lock holds across threads.
 unsafe impl Shared for Tasks {}
 // SAFETY: as above.
 unsafe impl Shared for Threads {}
@@ -89,7 +96,7 @@ unsafe impl RawLock for Unlocked {
 #[derive(Debug, Default)]
 pub struct SpinLock(AtomicBool);
 
-// SAFETY: the exchange lets one in, and acquires what the last unlock released.
+// SAFETY: LOCK-1: the exchange lets one in, and acquires what the last unlock released.
 unsafe impl RawLock for SpinLock {
     #[cfg(not(loom))]
     const NEW: Self = Self(AtomicBool::new(false));

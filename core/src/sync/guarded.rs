@@ -3,6 +3,10 @@
 use super::domain::{Domain, RawLock, Shared};
 use super::waiter::List;
 use crate::atomics::UnsafeCell;
+use core::task::Waker;
+
+/// How many are woken between two times under the lock.
+const BATCH: usize = 16;
 
 /// What the raw lock guards (WAIT-1).
 #[derive(Debug)]
@@ -24,7 +28,8 @@ pub(crate) struct Guarded<D: Domain, S> {
 
 // SAFETY: WAIT-1, and the raw lock of a shared domain holds across threads.
 unsafe impl<D: Shared, S: Send> Sync for Guarded<D, S> {}
-// SAFETY: a primitive that is moved has no waiter: each borrows it. The raw lock is data.
+// SAFETY: WAIT-3: a primitive that is moved has no waiter that will be touched again but through it: each borrows
+// it, unless it was leaked. The raw lock may be sent (LOCK-1).
 unsafe impl<D: Domain, S: Send> Send for Guarded<D, S> {}
 
 impl<D: Domain, S> Guarded<D, S> {
@@ -47,6 +52,87 @@ impl<D: Domain, S> Guarded<D, S> {
             f(unsafe { &mut *inner })
         })
     }
+
+    /// Changes the state, then serves until `step` gives no waker. Wakers are woken in order, after the unlock,
+    /// at most `BATCH` at a time; in between `step` must leave a state that others may go on from.
+    #[inline]
+    pub fn serve<R>(
+        &self,
+        change: impl FnOnce(&mut Inner<S>) -> R,
+        mut step: impl FnMut(&mut Inner<S>) -> Option<Waker>,
+    ) -> R {
+        let (result, first, second) = self.with(|inner| {
+            let result = change(inner);
+            let first = step(inner);
+            let second = if first.is_some() { step(inner) } else { None };
+            (result, first, second)
+        });
+        match first {
+            None => {}
+            Some(first) if second.is_none() => first.wake(),
+            first => self.serve_rest([first, second], step),
+        }
+        result
+    }
+
+    #[cold]
+    fn serve_rest(&self, begun: [Option<Waker>; 2], step: impl FnMut(&mut Inner<S>) -> Option<Waker>) {
+        let mut wakers = [const { None }; BATCH];
+        let len = begun.len();
+        for (place, waker) in wakers.iter_mut().zip(begun) {
+            *place = waker;
+        }
+        Rest { guarded: self, step, wakers, next: 0, len, more: true }.run();
+    }
+}
+
+/// Wakers on their way; those behind one whose wake panics are woken while that panic goes up.
+struct Rest<'a, D: Domain, S, F: FnMut(&mut Inner<S>) -> Option<Waker>> {
+    guarded: &'a Guarded<D, S>,
+    step: F,
+    wakers: [Option<Waker>; BATCH],
+    next: usize,
+    len: usize,
+    more: bool,
+}
+
+impl<D: Domain, S, F: FnMut(&mut Inner<S>) -> Option<Waker>> Rest<'_, D, S, F> {
+    fn run(&mut self) {
+        loop {
+            while self.more && self.len < BATCH {
+                self.fill();
+            }
+            while self.next < self.len {
+                let waker = self.wakers[self.next].take();
+                self.next += 1;
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            (self.next, self.len) = (0, 0);
+            if !self.more {
+                return;
+            }
+        }
+    }
+
+    fn fill(&mut self) {
+        let Self { guarded, step, wakers, len, more, .. } = self;
+        *more = guarded.with(|inner| {
+            while *len < BATCH {
+                let Some(waker) = step(inner) else { return false };
+                wakers[*len] = Some(waker);
+                *len += 1;
+            }
+            true
+        });
+    }
+}
+
+impl<D: Domain, S, F: FnMut(&mut Inner<S>) -> Option<Waker>> Drop for Rest<'_, D, S, F> {
+    fn drop(&mut self) {
+        self.run();
+    }
 }
 
 /// Unlocks, also when an assertion of ours fails under the lock.
@@ -59,7 +145,7 @@ impl<R: RawLock> Drop for Unlock<'_, R> {
     #[inline]
     fn drop(&mut self) {
         if let Some(token) = self.token.take() {
-            // SAFETY: the token of the lock that made this.
+            // SAFETY: LOCK-1: the token of the lock that made this.
             unsafe { self.raw.unlock(token) };
         }
     }

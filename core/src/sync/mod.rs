@@ -5,10 +5,18 @@
 //! | [`Local`] | tasks of one thread; the primitive is not `Sync` | no atomics |
 //! | [`Tasks`], the default | all tasks | one short spin lock an operation |
 //! | [`Threads`] | tasks, and plain threads, which block | as `Tasks` |
+//! | `Interrupts`, with the feature `critical-section` | tasks and interrupts | interrupts are off meanwhile |
 //!
 //! | I want | |
 //! |---|---|
 //! | one user at a time of a value that is held across `.await` | [`Mutex`] |
+//! | many readers, or one writer, of a value that is held across `.await` | [`RwLock`] |
+//! | at most so many at a time | [`Semaphore`] |
+//! | to say that something happened, to one or to all | [`Notify`] |
+//! | a value that is made once, by an async function, by whoever comes first | [`OnceCell`] |
+//! | a plain thread that waits for any of these | the domain [`Threads`], and `unboxed::sync::Blocking` |
+//! | an interrupt that tells a task, or releases what it waits for | the domain `Interrupts` |
+//! | a domain of my own, with a raw lock of my port | [`Domain`], [`RawLock`] |
 //!
 //! Every primitive is `const`, lies where the user puts it, and allocates nothing: those who wait lie in the
 //! waiting futures. Waiters are served first come, first served, and what they waited for is handed over to
@@ -23,17 +31,37 @@
 //! WAIT-3 stands on `Pin`'s promise that a pinned value is dropped before its memory is used again. The kernel
 //! never sees these nodes, so operations do not stand on it.
 
+mod blockable;
 mod domain;
 mod guarded;
+#[cfg(feature = "critical-section")]
+mod interrupts;
 mod waiter;
 
 mod mutex;
+mod notify;
+mod once_cell;
+mod once_turn;
+mod permit;
+mod rwlock;
+mod semaphore;
 
+pub use blockable::Blockable;
 pub use domain::{Domain, Local, RawLock, Shared, SpinLock, Tasks, Threads, Unlocked};
 pub(crate) use guarded::{Guarded, Inner};
 pub(crate) use waiter::{Left, List, Waiter};
 
+#[cfg(feature = "critical-section")]
+pub use interrupts::{CriticalSection, Interrupts};
 pub use mutex::{Lock, Mutex, MutexGuard};
+pub use notify::{Notified, Notify};
+pub use once_cell::{OnceCell, SetError};
+pub use once_turn::{TakeTurn, Turn};
+pub use permit::{Closed, Permit, TryAcquireError};
+pub use rwlock::{Read, RwLock, RwLockReadGuard, RwLockWriteGuard, Write};
+pub use semaphore::{Acquire, Semaphore};
 
 #[cfg(all(test, loom))]
 mod mutex_loom;
+#[cfg(all(test, loom))]
+mod waiter_loom;

@@ -32,11 +32,17 @@ pub struct Mutex<T: ?Sized, D: Domain = Tasks> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: MUTEX-1: the value is reached through the one guard.
+// SAFETY: MUTEX-1: the value is reached through the one guard, or by who has the mutex alone.
 unsafe impl<T: ?Sized + Send, D: Shared> Sync for Mutex<T, D> {}
 
 impl<T> Mutex<T> {
     /// An unlocked mutex for all tasks; for other domains see [`with_domain`](Self::with_domain).
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// static TOTAL: unboxed::sync::Mutex<u64> = unboxed::sync::Mutex::new(0);
+    /// assert_eq!(*TOTAL.try_lock().unwrap(), 0);
+    /// ```
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         Self::with_domain(value)
@@ -46,12 +52,24 @@ impl<T> Mutex<T> {
 impl<T, D: Domain> Mutex<T, D> {
     crate::atomics::const_unless_loom! {
         /// An unlocked mutex of the domain that its type names.
+        ///
+        /// ```
+        /// # use unboxed_core as unboxed;
+        /// use unboxed::sync::{Local, Mutex};
+        /// let total: Mutex<u64, Local> = Mutex::with_domain(0);
+        /// *total.try_lock().unwrap() += 1;
+        /// ```
         pub fn with_domain(value: T) -> Self {
             Self { locked: Guarded::new(false), value: UnsafeCell::new(value) }
         }
     }
 
     /// The value.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// assert_eq!(unboxed::sync::Mutex::new(1).into_inner(), 1);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -62,19 +80,45 @@ impl<T: ?Sized, D: Domain> Mutex<T, D> {
     ///
     /// # Cancel safety
     /// Dropping the future gives up its place; if the mutex was its own already, the next one gets it.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// async fn add(total: &unboxed::sync::Mutex<u64>) {
+    ///     *total.lock().await += 1;
+    /// }
+    /// # let _ = add(&unboxed::sync::Mutex::new(0));
+    /// ```
     pub fn lock(&self) -> Lock<'_, T, D> {
         Lock { mutex: self, waiter: Waiter::new() }
     }
 
     /// The mutex, if it is free now.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let mutex = unboxed::sync::Mutex::new(1);
+    /// let guard = mutex.try_lock().unwrap();
+    /// assert!(mutex.try_lock().is_none());
+    /// assert!(mutex.try_lock().is_none());
+    /// drop(guard);
+    /// assert!(mutex.try_lock().is_some());
+    /// ```
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T, D>> {
+        // Lazily: a guard that is made unlocks when it is dropped.
         self.locked
             .with(|inner| !core::mem::replace(&mut inner.state, true))
             .then(|| MutexGuard { mutex: self })
     }
 
     /// The value: nobody else can hold a mutex that is borrowed exclusively.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let mut mutex = unboxed::sync::Mutex::new(1);
+    /// *mutex.get_mut() += 1;
+    /// assert_eq!(mutex.into_inner(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -108,7 +152,7 @@ pub struct Lock<'a, T: ?Sized, D: Domain = Tasks> {
     waiter: Waiter,
 }
 
-// SAFETY: a shared mutex, and a waiter, which is Send.
+// SAFETY: WAIT-1: a shared mutex, and a waiter, which is Send.
 unsafe impl<T: ?Sized + Send, D: Shared> Send for Lock<'_, T, D> {}
 
 impl<'a, T: ?Sized, D: Domain> Future for Lock<'a, T, D> {
@@ -117,7 +161,7 @@ impl<'a, T: ?Sized, D: Domain> Future for Lock<'a, T, D> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mutex = self.mutex;
-        // SAFETY: the waiter is pinned structurally.
+        // SAFETY: WAIT-3: the waiter is pinned structurally.
         let waiter = unsafe { self.as_ref().map_unchecked(|lock| &lock.waiter) };
         let free = |inner: &mut super::guarded::Inner<bool>| {
             (!core::mem::replace(&mut inner.state, true)).then_some(())
@@ -153,11 +197,21 @@ pub struct MutexGuard<'a, T: ?Sized, D: Domain = Tasks> {
 
 // SAFETY: MUTEX-1; the value and the right to unlock go along.
 unsafe impl<T: ?Sized + Send, D: Shared> Send for MutexGuard<'_, T, D> {}
-// SAFETY: a shared guard gives out `&T`.
+// SAFETY: MUTEX-1: a shared guard gives out `&T`.
 unsafe impl<T: ?Sized + Send + Sync, D: Shared> Sync for MutexGuard<'_, T, D> {}
 
 #[cfg(all(test, loom))]
 impl<T: ?Sized, D: Domain> MutexGuard<'_, T, D> {
+    /// A seeded bug: wakes the next one before the unlock.
+    pub fn unlock_waking_under_the_lock(self) {
+        self.mutex.locked.with(|inner| {
+            if let Some(waker) = inner.list.serve(0) {
+                waker.wake();
+            }
+        });
+        core::mem::forget(self);
+    }
+
     /// A seeded bug: serves the first waiter, and frees the mutex as well.
     pub fn unlock_without_hand_over(self) {
         let next = self.mutex.locked.with(|inner| {

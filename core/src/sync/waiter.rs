@@ -205,6 +205,41 @@ impl Waiter {
         }
     }
 
+    /// Waits no more, as [`leave`](Self::leave), where more than one may be waiting for what is settled.
+    pub fn leave_serving<D: Domain, S>(
+        &self,
+        guarded: &Guarded<D, S>,
+        settle: impl FnOnce(&mut Inner<S>, Left),
+        step: impl FnMut(&mut Inner<S>) -> Option<Waker>,
+    ) {
+        if !self.waiting.replace(false) {
+            return;
+        }
+        // WAIT-2: dropped after the lock, and after the others were woken.
+        let _own = guarded.serve(
+            |inner| {
+                let (own, left) = self.take(inner, Inner::list);
+                settle(inner, left);
+                own
+            },
+            step,
+        );
+    }
+
+    /// Takes it off, and its waker out, under the lock.
+    fn take<S>(&self, inner: &mut Inner<S>, list: fn(&mut Inner<S>) -> &mut List) -> (Option<Waker>, Left) {
+        let (answer, own) = self.node.with_mut(|node| {
+            // SAFETY: WAIT-1.
+            let node = unsafe { &mut *node };
+            (node.is_served().then_some(node.word), node.waker.take())
+        });
+        if answer.is_none() {
+            // SAFETY: WAIT-3: it is in this list.
+            unsafe { list(inner).unlink(self) };
+        }
+        (own, answer.map_or(Left::Queued, |word| Left::Served(number(word))))
+    }
+
     /// Waits no more. `settle` runs under the lock after it was taken off, and gives a waker to be woken: what
     /// it was served, or blocked, may be another's now.
     pub fn leave<D: Domain, S>(
@@ -225,19 +260,11 @@ impl Waiter {
         if !self.waiting.replace(false) {
             return;
         }
-        let (own, other) = guarded.with(|inner| {
-            let (answer, own) = self.node.with_mut(|node| {
-                // SAFETY: WAIT-1.
-                let node = unsafe { &mut *node };
-                (node.is_served().then_some(node.word), node.waker.take())
-            });
-            if answer.is_none() {
-                // SAFETY: it is in this list.
-                unsafe { list(inner).unlink(self) };
-            }
-            (own, settle(inner, answer.map_or(Left::Queued, |word| Left::Served(number(word)))))
+        // WAIT-2: `_own` is dropped after the lock, and after the other was woken.
+        let (_own, other) = guarded.with(|inner| {
+            let (own, left) = self.take(inner, list);
+            (own, settle(inner, left))
         });
-        drop(own);
         if let Some(waker) = other {
             waker.wake();
         }
@@ -293,7 +320,7 @@ impl List {
         // SAFETY: WAIT-1 and WAIT-3.
         match unsafe { last.as_ref() } {
             None => self.first = waiter,
-            // SAFETY: as above.
+            // SAFETY: WAIT-1 and WAIT-3, as above.
             Some(last) => last.node.with_mut(|node| unsafe { (*node).next = waiter }),
         }
         self.last = waiter;
@@ -307,13 +334,13 @@ impl List {
         // SAFETY: WAIT-1 and WAIT-3, for both neighbours.
         match unsafe { previous.as_ref() } {
             None => self.first = next,
-            // SAFETY: as above.
+            // SAFETY: WAIT-1 and WAIT-3, as above.
             Some(previous) => previous.node.with_mut(|node| unsafe { (*node).next = next }),
         }
-        // SAFETY: as above.
+        // SAFETY: WAIT-1 and WAIT-3, as above.
         match unsafe { next.as_ref() } {
             None => self.last = previous,
-            // SAFETY: as above.
+            // SAFETY: WAIT-1 and WAIT-3, as above.
             Some(next) => next.node.with_mut(|node| unsafe { (*node).previous = previous }),
         }
     }
@@ -336,7 +363,7 @@ impl List {
     pub fn serve(&mut self, answer: u32) -> Option<Waker> {
         // SAFETY: WAIT-1 and WAIT-3.
         let first = unsafe { self.first.as_ref() }?;
-        // SAFETY: it is in this list.
+        // SAFETY: WAIT-3: it is in this list.
         unsafe { self.unlink(first) };
         first.node.with_mut(|node| {
             // SAFETY: WAIT-1.

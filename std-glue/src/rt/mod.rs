@@ -34,6 +34,11 @@ pub fn current_table() -> Result<&'static TableControl, Error> {
     TABLE.get().ok_or(Error::NoTask)
 }
 
+/// Whether this thread is inside a runtime, or a worker of its own.
+pub(crate) fn is_inside() -> bool {
+    TABLE.get().is_some() || !WORKER.get().is_null()
+}
+
 /// RT-3.
 struct TableGuard(Option<&'static TableControl>);
 

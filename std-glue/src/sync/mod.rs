@@ -1,0 +1,16 @@
+//! [`unboxed_core::sync`], and plain threads that block on it.
+//!
+//! | I want | |
+//! |---|---|
+//! | a plain thread that waits for what tasks hold | [`Blocking`], on the futures of the domain [`Threads`] |
+//!
+//! PARKING-1: a thread sleeps on a word of a static table, which is never freed, so a wake that comes late, when
+//! the thread has left, or another has the same word, touches a word, and wakes for nothing at worst.
+//! PARKING-2: a sleeper counts itself before the kernel compares the word, and a waker counts its wake before it
+//! looks for sleepers, both in one order, so one of them sees the other.
+
+mod blocking;
+mod parking;
+
+pub use blocking::{Blocking, TimedOut};
+pub use unboxed_core::sync::*;
