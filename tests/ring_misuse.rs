@@ -247,3 +247,61 @@ fn a_runtime_within_a_runtime_is_refused_with_an_explanation() {
         nop().await.unwrap();
     });
 }
+
+/// Notes the thread that drops it.
+struct Here(std::thread::ThreadId, std::rc::Rc<std::cell::Cell<u32>>);
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        assert_eq!(self.0, std::thread::current().id());
+        self.1.set(self.1.get() + 1);
+    }
+}
+
+#[unboxed::task(pool = 700, ops = 1, local)]
+async fn stays(_here: Here) {
+    std::future::pending::<()>().await;
+}
+
+#[test]
+fn a_close_without_time_drops_every_local_body_on_its_thread() {
+    static CELL: RuntimeCell<4> = RuntimeCell::new();
+    let Ok(mut runtime) = CELL.start(Config::new()) else { return println!("skipped: no ring") };
+    let count = std::rc::Rc::new(std::cell::Cell::new(0));
+    runtime.enter(|| {
+        for _ in 0..700 {
+            stays::spawn(Here(std::thread::current().id(), count.clone())).unwrap().detach();
+        }
+    });
+    runtime.close(Duration::ZERO);
+    assert_eq!((count.get(), stays::memory().used), (700, 0));
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[unboxed::task]
+async fn bomb() {
+    let _bomb = Bomb;
+    std::future::pending::<()>().await;
+}
+
+#[test]
+fn a_body_that_panics_when_a_close_drops_it_ends_the_close_with_its_panic() {
+    static CELL: RuntimeCell<4> = RuntimeCell::new();
+    let Ok(mut runtime) = CELL.start(Config::new()) else { return println!("skipped: no ring") };
+    runtime.block_on(async {
+        bomb::spawn().unwrap().detach();
+        unboxed::yield_now().await;
+        unboxed::yield_now().await;
+    });
+    let closed =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.close(Duration::from_secs(1))));
+    assert!(closed.is_err());
+    assert_eq!(bomb::memory().used, 0);
+}

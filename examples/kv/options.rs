@@ -70,6 +70,9 @@ impl Options {
                 server::CONNECTIONS
             ));
         }
+        if options.bytes > isize::MAX as usize {
+            args.fail(&format!("--bytes {}: no machine has so much", options.bytes));
+        }
         if options.bytes < 64 << 10 {
             args.fail(&format!("--bytes {}: at least 64K are needed", options.bytes));
         }

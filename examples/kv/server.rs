@@ -6,7 +6,8 @@ use std::time::Duration;
 use unboxed::net::{TcpListener, TcpStream};
 use unboxed::op::{Error, Operation};
 use unboxed::task::{Bytes, PoolMemory};
-use unboxed::time::{sleep, timeout};
+use unboxed::time::{Instant, sleep, timeout};
+use unboxed::yield_now;
 use unboxed_kv::Step;
 
 /// As many as `--connections` can ask for.
@@ -79,7 +80,7 @@ pub async fn connection(mut stream: TcpStream, service: &'static Service, mut op
             }
         }
         match done.step {
-            Step::OutputFull => {}
+            Step::OutputFull => yield_now().await,
             Step::Close => break,
             Step::NeedInput => {
                 let read = stream.read(&mut input).range(filled..INPUT);
@@ -112,9 +113,12 @@ async fn linger(stream: &mut TcpStream, bytes: &mut Bytes<'_>) {
     if stream.shutdown(Shutdown::Write).await.is_err() {
         return;
     }
-    let mut left = 64;
-    while left > 0 && matches!(timeout(LINGER, stream.read(&mut *bytes)).await, Ok(Ok(1..))) {
-        left -= 1;
+    let ends = Instant::now().map(|now| now.after(LINGER));
+    while let (Ok(ends), Ok(now)) = (ends, Instant::now()) {
+        let left = ends.since(now);
+        if left.is_zero() || !matches!(timeout(left, stream.read(&mut *bytes)).await, Ok(Ok(1..))) {
+            break;
+        }
     }
 }
 

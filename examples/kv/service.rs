@@ -15,7 +15,7 @@ pub struct Service {
 impl Service {
     /// All memory that the service will ever have, for as long as the process lives.
     pub fn leak(options: &Options, port: u16) -> &'static Self {
-        let memory = Box::leak(vec![0; options.bytes].into_boxed_slice());
+        let memory = Box::leak(zeros(options.bytes).into_boxed_slice());
         let mut db = Db::new(memory, options.connections);
         db.port = port;
         db.idle_seconds = options.timeout;
@@ -26,6 +26,16 @@ impl Service {
     pub fn now_ms(&self) -> u64 {
         self.began.elapsed().as_millis() as u64
     }
+}
+
+/// Zeros that take no page before they are used; or an end with a message.
+fn zeros(bytes: usize) -> Vec<u8> {
+    // Asked for first, since a vector that is not to be had ends the process without saying why.
+    if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
+        eprintln!("--bytes {bytes}: the system does not give so much memory");
+        std::process::exit(1);
+    }
+    vec![0; bytes]
 }
 
 /// An open connection's session. Dropped at any moment, aborted tasks included, it gives its cells back.
@@ -45,7 +55,8 @@ impl Open {
         }
         db.clients += 1;
         db.stats.connections += 1;
-        let session = Session::new(db.stats.connections, input);
+        db.last_client += 1;
+        let session = Session::new(db.last_client, input);
         Some(Self { service, session: Some(session) })
     }
 

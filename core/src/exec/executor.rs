@@ -45,6 +45,8 @@ pub struct CloseReport {
 }
 
 const CLOSE_TIMEOUT_NS: u64 = 1_000_000_000;
+/// Starts of aborted bodies at the end of a close.
+const CLOSE_POLLS: u32 = 1 << 24;
 
 impl Executor {
     /// Starts the worker of `storage` on this thread, over `event_loop`. A task that has used up its own
@@ -164,7 +166,7 @@ impl Executor {
     fn detach(&self, report: &mut CloseReport) {
         let worker = self.worker;
         for task in worker.inbox.close() {
-            // Aborted, and taken up again if the worker is.
+            // Aborted, and stopped below.
             worker.queue.push(TaskRef(task));
         }
         for slot in worker.posts.close() {
@@ -173,6 +175,10 @@ impl Executor {
         }
         {
             let _entered = super::current::Entered::new(worker);
+            worker.dispatch();
+            // Aborted bodies that the deadline left are dropped now, on their own thread: nothing waits for the
+            // system any more.
+            worker.run_tasks(CLOSE_POLLS);
             worker.dispatch();
         }
         for_each_slot(worker, |slot| {
@@ -187,7 +193,8 @@ impl Executor {
         worker.event_loop().close();
         worker.event_loop.set(None);
         worker.set_bell(None);
-        if report.detached == 0 {
+        // A body that still does not stop keeps the storage from being started again, perhaps elsewhere.
+        if report.detached == 0 && worker.queue.is_empty() {
             worker.life.store(IDLE, Ordering::Release);
         }
     }

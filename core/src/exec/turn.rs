@@ -64,7 +64,7 @@ impl Worker {
         self.queue.is_empty() && self.inbox.is_empty() && self.posts.is_empty()
     }
 
-    fn run_tasks(&'static self, polls_max: u32) -> u32 {
+    pub(crate) fn run_tasks(&'static self, polls_max: u32) -> u32 {
         let mut polls = 0;
         while polls < polls_max {
             let Some(task) = self.queue.pop() else { break };

@@ -11,7 +11,7 @@ use crate::file::{FileEntry, FileHandle, FileReservation, TableControl};
 use crate::op::{Adopted, Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, more, place};
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 
 use super::incoming::Incoming;
 
@@ -127,7 +127,14 @@ impl Future for Accept<'_> {
                 }
             }
             // An armed accept may be ready already, and always gets this context's waker.
-            let outcome = ready!(this.handle.poll_end(cx))?;
+            let Poll::Ready(end) = this.handle.poll_end(cx) else {
+                // An adopted stream's connection may have come while the waker was left.
+                if this.listener.entry().late.is_empty() {
+                    return Poll::Pending;
+                }
+                continue;
+            };
+            let outcome = end?;
             if !outcome.again && !this.handle.ended_by_another(outcome.result) {
                 let fd = Error::check(outcome.result)?;
                 let reservation = this.reservation.take().expect("unboxed: accepted twice");

@@ -105,6 +105,7 @@ impl<const FILES: usize, const ROOT_OPS: usize, const SPARES: usize> RuntimeCell
             table: self.files.control(),
             ring: self.ring.0.get().cast(),
             taken: &self.taken,
+            closed: false,
         })
     }
 }
@@ -129,6 +130,7 @@ pub struct Runtime {
     table: &'static TableControl,
     ring: *mut RingLoop,
     taken: &'static AtomicBool,
+    closed: bool,
 }
 
 impl Runtime {
@@ -191,14 +193,16 @@ impl Runtime {
     /// Aborts every task, cancels every operation, and waits for them until `timeout` has passed. What the
     /// kernel still holds then is never used again, nor is the runtime's storage.
     pub fn close(mut self, timeout: Duration) -> CloseReport {
-        let report = self.close_in_place(timeout);
-        std::mem::forget(self);
-        report
+        self.close_in_place(timeout)
     }
 
+    /// Once; what comes later does nothing.
     fn close_in_place(&mut self, timeout: Duration) -> CloseReport {
+        if std::mem::replace(&mut self.closed, true) {
+            return CloseReport::default();
+        }
         let _table = TableGuard::enter(self.table);
-        // SAFETY: once: by `close`, which forgets the runtime, or by its drop.
+        // SAFETY: once, by `closed`. When a body's drop panics below, the executor's own drop goes on closing.
         let executor = unsafe { ManuallyDrop::take(&mut self.executor) };
         let timeout_ns = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
         let report = executor.close(timeout_ns);

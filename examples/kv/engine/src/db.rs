@@ -28,6 +28,8 @@ pub struct Db<'m> {
     pub store: Store<'m>,
     /// Counts.
     pub stats: Stats,
+    /// The number of the newest connection.
+    pub last_client: u64,
     /// How many connections may be open.
     pub max_clients: usize,
     /// How many are.
@@ -49,6 +51,7 @@ impl<'m> Db<'m> {
         Self {
             store: Store::new(memory),
             stats: Stats::default(),
+            last_client: 0,
             max_clients,
             clients: 0,
             port: 0,

@@ -7,7 +7,8 @@
 //! reply   -> write buffer -> spill, drained before the next request
 //! ```
 //! SES-1: nothing is read of a request before the last reply's spill is drained, so a slow reader holds one
-//! command's reply and no more. SES-2: `end` gives all cells back.
+//! command's reply and no more. SES-2: `end` gives all cells back. SES-3: a command that walks over many keys
+//! ends its call.
 
 use crate::command::{self, Client};
 use crate::db::Db;
@@ -20,7 +21,7 @@ use crate::store::{Cells, Cursor, Full, Tail};
 pub enum Step {
     /// Write what was produced, then read more.
     NeedInput,
-    /// Write what was produced, then call again with the rest of the input.
+    /// Write what was produced, let others have a turn, then call again with the rest of the input.
     OutputFull,
     /// Write what was produced, then close.
     Close,
@@ -96,6 +97,10 @@ impl Session {
             }
             if self.client.closing {
                 break Step::Close;
+            }
+            // SES-3: a command that walks over many keys is the last of its call, so that others get their turn.
+            if std::mem::take(&mut self.client.walked) {
+                break Step::OutputFull;
             }
             if out.len() - produced < MIN_ROOM {
                 break Step::OutputFull;

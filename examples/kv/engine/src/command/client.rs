@@ -13,6 +13,8 @@ pub struct Client {
     name: [u8; MAX_NAME],
     name_len: usize,
     pub protocol: Protocol,
+    /// It has walked over many keys: others come first now.
+    pub walked: bool,
     /// It is to be closed once its replies are written.
     pub closing: bool,
 }
@@ -20,7 +22,14 @@ pub struct Client {
 impl Client {
     /// A new connection.
     pub fn new(id: u64) -> Self {
-        Self { id, name: [0; MAX_NAME], name_len: 0, protocol: Protocol::Resp2, closing: false }
+        Self {
+            id,
+            name: [0; MAX_NAME],
+            name_len: 0,
+            protocol: Protocol::Resp2,
+            walked: false,
+            closing: false,
+        }
     }
 
     fn name(&self) -> &[u8] {

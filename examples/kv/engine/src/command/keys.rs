@@ -47,6 +47,7 @@ pub fn dbsize(call: &mut Call<'_, '_, '_>) -> Done {
 }
 
 pub fn flushall(call: &mut Call<'_, '_, '_>) -> Done {
+    call.client.walked = true;
     if let Some(mode) = call.args.next(&call.db.store.cells) {
         let cells = &call.db.store.cells;
         let known = mode.is(cells, "async") || mode.is(cells, "sync");
@@ -121,6 +122,7 @@ fn list(call: &mut Call<'_, '_, '_>, buckets: core::ops::Range<usize>, pattern: 
 }
 
 pub fn keys(call: &mut Call<'_, '_, '_>) -> Done {
+    call.client.walked = true;
     let arg = call.arg()?;
     let pattern = Pattern::new(call, arg)?;
     list(call, 0..call.db.store.buckets(), &pattern);
@@ -128,6 +130,7 @@ pub fn keys(call: &mut Call<'_, '_, '_>) -> Done {
 }
 
 pub fn scan(call: &mut Call<'_, '_, '_>) -> Done {
+    call.client.walked = true;
     let cursor = call.number().map_err(|_| Failure::Told("-ERR invalid cursor"))?;
     let first = usize::try_from(cursor).map_err(|_| Failure::Told("-ERR invalid cursor"))?;
     let first = first.min(call.db.store.buckets());
