@@ -236,3 +236,88 @@ fn pieces_of_a_dropped_send_are_lent_until_it_has_ended() {
     drain(&mut ex, script);
     assert_eq!(FILES.control().memory().used, 0);
 }
+
+/// Polls a future once, and says whether it is pending.
+async fn poll_once<F: Future>(future: F) -> bool {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+}
+
+#[test]
+fn a_second_listener_of_a_socket_waits_for_the_first_ones_accept_to_end() {
+    lab!(ex, script, run, pool = 1, ops = 2);
+    script.on_cancel(OnCancel::Ignore);
+    listener!(listener, FILES, 8, CLOSED);
+    let task = ex.enter(|| {
+        run::spawn(body(async move {
+            assert!(poll_once(listener.incoming().next()).await);
+            let file = listener.file().clone();
+            drop(listener);
+            Listener::new(file).accept(FILES.control()).await.unwrap().raw() as u64
+        }))
+    });
+    let mut task = pin!(task.unwrap());
+    settle(&mut ex);
+    script.complete(script.pending(0).unwrap().token, -libc::ECANCELED);
+    settle(&mut ex);
+    script.complete(script.pending(0).unwrap().token, 77);
+    drain(&mut ex, script);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(task.as_mut().poll(&mut cx), std::task::Poll::Ready(Ok(77)));
+}
+
+#[test]
+fn a_connection_that_came_is_kept_while_the_table_is_full() {
+    lab!(ex, script, run, pool = 1, ops = 2);
+    listener!(listener, FILES, 2, CLOSED);
+    let task = ex.enter(|| {
+        run::spawn(body(async move {
+            assert!(poll_once(listener.accept(FILES.control())).await);
+            let other = FILES.control().reserve().unwrap();
+            unboxed::yield_now().await;
+            assert_eq!(listener.accept(FILES.control()).await.unwrap_err(), Error::TableFull { entries: 2 });
+            assert_eq!(listener.incoming().next().await.unwrap_err(), Error::TableFull { entries: 2 });
+            drop(other);
+            listener.incoming().next().await.unwrap().raw() as u64
+        }))
+    });
+    let mut task = pin!(task.unwrap());
+    ex.turn(unboxed::exec::Budget { polls: 1, sleep: false });
+    script.complete(script.pending(0).unwrap().token, 55);
+    drain(&mut ex, script);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(task.as_mut().poll(&mut cx), std::task::Poll::Ready(Ok(55)));
+    assert_eq!(FILES.control().memory().refused, 0);
+}
+
+#[test]
+fn bytes_of_several_dropped_reads_add_up() {
+    use unboxed::io::{TransferKind, transfer};
+    lab!(ex, script, run, pool = 1, ops = 3);
+    script.on_cancel(OnCancel::Ignore);
+    static FILES: FileTable<2> = FileTable::new();
+    // SAFETY: R4: the scripted loop has no real files.
+    let file = unsafe { FILES.control().reserve().unwrap().open(3) };
+    let task = ex.enter(|| {
+        run::spawn(body(async move {
+            let both = async {
+                let mut one = pin!(transfer(&file, TransferKind::Recv, Vec::with_capacity(8)));
+                let mut two = pin!(transfer(&file, TransferKind::Recv, Vec::with_capacity(8)));
+                assert!(poll_once(one.as_mut()).await && poll_once(two.as_mut()).await);
+            };
+            both.await;
+            match transfer(&file, TransferKind::Recv, Vec::with_capacity(8)).await.0 {
+                Err(Error::BytesDropped(count)) => u64::from(count),
+                other => panic!("{other:?}"),
+            }
+        }))
+    });
+    let mut task = pin!(task.unwrap());
+    settle(&mut ex);
+    script.complete_read(script.pending(0).unwrap().token, b"12345");
+    settle(&mut ex);
+    script.complete(script.pending(0).unwrap().token, -libc::ECANCELED);
+    drain(&mut ex, script);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(task.as_mut().poll(&mut cx), std::task::Poll::Ready(Ok(5)));
+}

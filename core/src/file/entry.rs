@@ -51,11 +51,13 @@ pub(crate) struct Lane {
     waker: WakerCell,
 }
 
+/// With a tag of its own, so that zeros are `Clear`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 enum LaneState {
     Clear,
-    /// Cancelled operations whose terminal completion is still to come.
-    Draining(u32),
+    /// Cancelled operations whose terminal completion is still to come, and what those that have ended left.
+    Draining(u32, Option<i32>),
     /// What the next operation gets instead.
     Late(i32),
 }
@@ -69,8 +71,9 @@ impl Lane {
     pub fn drain(&self) {
         let mut state = self.state.lock();
         *state = match *state {
-            LaneState::Draining(n) => LaneState::Draining(n + 1),
-            _ => LaneState::Draining(1),
+            LaneState::Draining(n, late) => LaneState::Draining(n + 1, late),
+            LaneState::Late(result) => LaneState::Draining(1, Some(result)),
+            LaneState::Clear => LaneState::Draining(1, None),
         };
     }
 
@@ -78,15 +81,22 @@ impl Lane {
     pub fn drained(&self, result: i32, keep: bool) {
         {
             let mut state = self.state.lock();
-            let n = match *state {
-                LaneState::Draining(n) => n,
+            let (n, before) = match *state {
+                LaneState::Draining(n, late) => (n, late),
                 // A leaked operation, found by its task's end.
-                LaneState::Clear | LaneState::Late(_) => 1,
+                LaneState::Clear => (1, None),
+                LaneState::Late(result) => (1, Some(result)),
             };
-            *state = match (n, keep && result != CANCELED) {
-                (1, true) => LaneState::Late(result),
-                (1, false) => LaneState::Clear,
-                _ => LaneState::Draining(n - 1),
+            let late = match (before, keep && result != CANCELED) {
+                (before, false) => before,
+                // Bytes of several add up; they come before an end or an error.
+                (Some(bytes @ 1..), true) => Some(bytes.saturating_add(result.max(0))),
+                (_, true) => Some(result),
+            };
+            *state = match (n, late) {
+                (1, Some(late)) => LaneState::Late(late),
+                (1, None) => LaneState::Clear,
+                _ => LaneState::Draining(n - 1, late),
             };
         }
         if let Some(waker) = self.waker.take() {
@@ -99,7 +109,12 @@ impl Lane {
         if let Some(answer) = self.look() {
             return Poll::Ready(answer);
         }
-        drop(self.waker.put(cx.waker().clone()));
+        // One place for a waker: whoever waited there looks again.
+        if let Some(old) = self.waker.put(cx.waker().clone())
+            && !old.will_wake(cx.waker())
+        {
+            old.wake();
+        }
         self.look().map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -107,7 +122,7 @@ impl Lane {
         let mut state = self.state.lock();
         match *state {
             LaneState::Clear => Some(None),
-            LaneState::Draining(_) => None,
+            LaneState::Draining(..) => None,
             LaneState::Late(result) => {
                 // Bytes that are gone stay an error; an end of file or an error is delivered once.
                 if result <= 0 {

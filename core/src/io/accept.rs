@@ -4,10 +4,10 @@
 //! ACCEPT-1: at most one accept of a listener is armed; its slot is the entry's, which a handle of the
 //! listener keeps; only the one `&mut` user of the listener begins or takes it. ACCEPT-2: nobody waits for
 //! an armed accept whose listener is gone: the listener's drop cancels it, and a late descriptor is closed
-//! with the entry.
+//! with the entry. ACCEPT-4: a connection is taken out of the slot only by one who has an entry for it.
 
 use crate::event_loop::Descriptor;
-use crate::file::{FileEntry, FileHandle, FileReservation, TableControl};
+use crate::file::{FileEntry, FileHandle, TableControl};
 use crate::op::{Adopted, Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, more, place};
 use core::future::Future;
 use core::pin::Pin;
@@ -49,7 +49,7 @@ impl Listener {
     /// The next connection, with an entry of `table` for it.
     pub fn accept(&mut self, table: &'static TableControl) -> Accept<'_> {
         let listener = &mut self.file;
-        Accept { listener, table, reservation: None, handle: OpHandle::new() }
+        Accept { listener, table, handle: OpHandle::new() }
     }
 
     /// A stream of connections, with entries of the listener's own table for them.
@@ -80,7 +80,6 @@ impl Drop for Listener {
 pub struct Accept<'a> {
     listener: &'a mut FileHandle,
     table: &'static TableControl,
-    reservation: Option<FileReservation>,
     handle: OpHandle,
 }
 
@@ -96,6 +95,8 @@ impl Accept<'_> {
             Adopted::Free => {}
         }
         let place = place()?;
+        // Before a connection is taken from the system.
+        drop(self.table.reserve()?);
         let file = Some(entry);
         let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_ACCEPT, file, kind: SlotKind::Keep };
         let op = Descriptor::Accept { file: entry.raw(), multishot: false };
@@ -117,15 +118,12 @@ impl Future for Accept<'_> {
             if let Some(connection) = this.listener.entry().late.pop() {
                 return Poll::Ready(Ok(connection));
             }
-            if this.reservation.is_none() {
-                this.reservation = Some(this.table.reserve()?);
-            }
             if this.handle.slot().is_none() {
                 this.begin(cx)?;
-                if this.handle.slot().is_none() {
-                    return Poll::Pending;
-                }
             }
+            let Some(armed) = this.handle.slot() else { return Poll::Pending };
+            // ACCEPT-4: with no entry for it, what has come stays in the slot.
+            let reservation = if armed.in_flight() { None } else { Some(this.table.reserve()?) };
             // An armed accept may be ready already, and always gets this context's waker.
             let Poll::Ready(end) = this.handle.poll_end(cx) else {
                 // An adopted stream's connection may have come while the waker was left.
@@ -134,12 +132,19 @@ impl Future for Accept<'_> {
                 }
                 continue;
             };
+            // The slot is no task's: this was an earlier user's operation, on its way out.
+            if end == Err(Error::TaskEnded) {
+                continue;
+            }
             let outcome = end?;
             if !outcome.again && !this.handle.ended_by_another(outcome.result) {
-                let fd = Error::check(outcome.result)?;
-                let reservation = this.reservation.take().expect("unboxed: accepted twice");
+                let fd = Error::check(outcome.result)? as i32;
+                let reservation = match reservation {
+                    Some(reservation) => reservation,
+                    None => this.table.reserve()?,
+                };
                 // SAFETY: R4: the accept brought it, to this future alone.
-                return Poll::Ready(Ok(unsafe { reservation.open(fd as i32) }));
+                return Poll::Ready(Ok(unsafe { reservation.open(fd) }));
             }
         }
     }

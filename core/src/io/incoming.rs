@@ -63,10 +63,20 @@ impl<'a> Incoming<'a> {
                     return Poll::Pending;
                 }
             }
+            if let (Some(armed), Some(table)) = (self.handle.slot(), entry.table.get())
+                && !armed.in_flight()
+            {
+                // ACCEPT-4: what has come stays in the slot while there is no entry for it.
+                drop(table.reserve()?);
+            }
             let Poll::Ready(end) = self.handle.poll_end(cx) else {
                 // One may have come while the waker was left.
                 return if entry.late.is_empty() { Poll::Pending } else { continue };
             };
+            // The slot is no task's: this was an earlier user's operation, on its way out.
+            if end == Err(Error::TaskEnded) {
+                continue;
+            }
             let outcome = end?;
             if outcome.again {
                 continue;

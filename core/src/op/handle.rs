@@ -51,7 +51,12 @@ impl SlotRef {
     /// Wakes the context when the operation, whose holder is gone, has ended.
     pub fn wake_at_end(self, cx: &Context<'_>) {
         if self.in_flight() && core::ptr::eq(current::worker(), self.slot.worker.get()) {
-            drop(self.slot.put_waker(clone_waker(cx.waker())));
+            // One place for a waker: whoever waited there looks again.
+            if let Some(old) = self.slot.put_waker(clone_waker(cx.waker()))
+                && !old.will_wake(cx.waker())
+            {
+                old.wake();
+            }
         } else {
             cx.waker().wake_by_ref();
         }
@@ -68,7 +73,7 @@ pub struct Parts {
 }
 
 /// What came out of a slot.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub result: i32,
     /// The kept buffer, the holder's again.

@@ -9,7 +9,7 @@
 use crate::file::FileEntry;
 
 /// A buffer's raw parts; see [`IoBuf`](crate::buf::IoBuf).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawBuf {
     /// First byte.
     pub data: *mut u8,
