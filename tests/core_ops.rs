@@ -1,34 +1,15 @@
 //! Operations: leaked, dropped, moved, cancelled, late, too many; on the scripted loop.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use unboxed::event_loop::Descriptor;
 use unboxed::event_loop::scripted::OnCancel;
-use unboxed::op::{Error, Multishot, Nop, Operation, ResultQueue, nop};
+use unboxed::op::{Error, Nop, Operation, nop};
 use unboxed::task::{JoinError, yield_now};
 use unboxed::time::sleep;
-use unboxed_tests::{body, drain, lab, settle, turn};
-
-/// Polls once, whatever comes.
-async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
-}
-
-type Shared<T> = Arc<Mutex<Option<T>>>;
-
-/// A task that begins a no-op, leaves it in `shared`, and then does `then`.
-fn begins(shared: &Shared<Nop>, then: impl Future<Output = u64> + Send + 'static) -> unboxed_tests::Body {
-    let shared = shared.clone();
-    body(async move {
-        let mut op = nop();
-        assert!(poll_once(&mut op).await.is_pending());
-        *shared.lock().unwrap() = Some(op);
-        then.await
-    })
-}
+use unboxed_tests::{Shared, begins, body, drain, lab, pass_a_turn, poll_once, settle, turn};
 
 #[test]
 fn a_leaked_operation_returns_its_slot_at_the_end_of_its_task() {
@@ -104,13 +85,6 @@ fn an_operation_dropped_when_ready_is_used_up() {
     });
     assert_eq!(out, Ok(1));
     assert_eq!((ex.in_flight(), run::memory().used), (0, 0));
-}
-
-/// A way through the loop: the run queue is polled to its end before the loop turns, so yield often.
-async fn pass_a_turn() {
-    for _ in 0..600 {
-        yield_now().await
-    }
 }
 
 #[test]
@@ -265,97 +239,6 @@ fn hundreds_of_operations_polled_once_and_dropped_leave_nothing() {
     }
     settle(&mut ex);
     assert_eq!(ex.stats().submitted.get(), 600);
-    assert_eq!((ex.in_flight(), run::memory().used), (0, 0));
-}
-
-#[test]
-fn a_cancel_after_the_completion_gives_the_result() {
-    lab!(ex, script, run, pool = 1, ops = 1);
-    let shared = Shared::default();
-    let own = shared.clone();
-    let handle = ex
-        .enter(|| {
-            run::spawn(begins(&shared, async move {
-                poll_fn(|cx| {
-                    cx.waker().wake_by_ref();
-                    if own.lock().unwrap().is_some() { Poll::Ready(()) } else { Poll::Pending }
-                })
-                .await;
-                pass_a_turn().await;
-                let op = own.lock().unwrap().take().unwrap();
-                op.cancel().await.map_or(1, |()| 2)
-            }))
-        })
-        .unwrap();
-    turn(&mut ex);
-    script.complete(script.pending(0).unwrap().token, 0);
-    settle(&mut ex);
-    assert_eq!(ex.block_on(handle), Ok(2));
-    assert_eq!((ex.in_flight(), run::memory().used), (0, 0));
-}
-
-#[test]
-fn a_cancel_that_comes_first_gives_cancelled() {
-    lab!(ex, script, run, pool = 1, ops = 1);
-    assert_eq!(
-        ex.block_on(async {
-            let mut op = nop();
-            assert!(poll_once(&mut op).await.is_pending());
-            op.cancel().await
-        }),
-        Err(Error::Cancelled)
-    );
-    assert_eq!(ex.in_flight(), 0);
-    let _ = (run::memory(), script.pending_len());
-}
-
-#[test]
-fn a_cancel_that_the_completion_outruns_gives_the_result() {
-    lab!(ex, script, run, pool = 1, ops = 1);
-    script.on_cancel(OnCancel::CompleteFirst(0));
-    assert_eq!(
-        ex.block_on(async {
-            let mut op = nop();
-            assert!(poll_once(&mut op).await.is_pending());
-            op.cancel().await
-        }),
-        Ok(())
-    );
-    assert_eq!(ex.in_flight(), 0);
-    let _ = run::memory();
-}
-
-#[test]
-fn a_cancel_of_an_operation_that_was_never_polled_ends() {
-    lab!(ex, script, run, pool = 1, ops = 1);
-    assert_eq!(ex.block_on(nop().cancel()), Err(Error::Cancelled));
-    assert_eq!(ex.block_on(sleep(Duration::from_secs(3600)).cancel()), Err(Error::Cancelled));
-    assert_eq!(unboxed::event_loop::EventLoop::now(script), 0, "nobody waited for the hour");
-    assert_eq!(ex.in_flight(), 0);
-    let _ = run::memory();
-}
-
-#[test]
-fn a_cancel_while_the_loop_is_full_ends() {
-    lab!(ex, script, run, pool = 3, ops = 1);
-    script.limit_submissions(1);
-    for _ in 0..3 {
-        ex.enter(|| {
-            run::spawn(body(async {
-                let mut op = nop();
-                let _ = poll_once(&mut op).await;
-                let _ = op.cancel().await;
-                let mut op = nop();
-                let _ = poll_once(&mut op).await;
-                pass_a_turn().await;
-                let _ = op.cancel().await;
-                1
-            }))
-        })
-        .unwrap()
-        .detach();
-    }
-    settle(&mut ex);
     assert_eq!((ex.in_flight(), run::memory().used), (0, 0));
 }
 
@@ -539,96 +422,6 @@ fn a_handle_of_an_earlier_activation_never_matches() {
 fn an_operation_outside_a_task_is_refused() {
     let mut cx = Context::from_waker(Waker::noop());
     assert_eq!(pin!(nop()).poll(&mut cx), Poll::Ready(Err(Error::NoTask)));
-}
-
-fn readiness() -> Descriptor {
-    Descriptor::Poll { file: 0, events: 1, multishot: true }
-}
-
-#[test]
-fn a_multishot_gives_results_in_order_and_is_armed_again_after_an_overflow() {
-    static QUEUE: ResultQueue = ResultQueue::new();
-    lab!(ex, script, run, pool = 1, ops = 1);
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = seen.clone();
-    let handle = ex
-        .enter(|| {
-            run::spawn(body(async move {
-                // SAFETY: the script's file names nothing.
-                let mut shot = unsafe { Multishot::new(readiness(), &QUEUE) }.unwrap();
-                // SAFETY: as above.
-                assert!(unsafe { Multishot::new(readiness(), &QUEUE) }.is_none());
-                for _ in 0..42 {
-                    let result = shot.next().await.unwrap();
-                    log.lock().unwrap().push(result);
-                }
-                1
-            }))
-        })
-        .unwrap();
-    settle(&mut ex);
-    let first = script.pending(0).unwrap().token;
-    for i in 0..40 {
-        script.complete_more(first, i);
-    }
-    settle(&mut ex);
-    assert_eq!(*seen.lock().unwrap(), (0..32).collect::<Vec<u32>>());
-    assert_eq!(QUEUE.lost(), 8);
-    let second = script.pending(0).expect("armed again").token;
-    assert_ne!(first, second);
-    for i in 100..110 {
-        script.complete_more(second, i);
-    }
-    settle(&mut ex);
-    assert_eq!(seen.lock().unwrap()[32..], (100..110).collect::<Vec<u32>>());
-    assert_eq!(ex.block_on(handle), Ok(1));
-    drain(&mut ex, script);
-    assert_eq!((ex.in_flight(), run::memory().used), (0, 0));
-    // SAFETY: as above.
-    assert!(unsafe { Multishot::new(readiness(), &QUEUE) }.is_some(), "the queue is free again");
-}
-
-#[test]
-fn a_multishot_whose_task_ended_leaves_its_queue_once() {
-    static QUEUE: ResultQueue = ResultQueue::new();
-    lab!(ex, script, run, pool = 2, ops = 1);
-    let shared: Shared<Multishot> = Shared::default();
-    let (ours, theirs) = (shared.clone(), shared.clone());
-    let owner = ex
-        .enter(|| {
-            run::spawn(body(async move {
-                // SAFETY: the script's file names nothing.
-                let mut shot = unsafe { Multishot::new(readiness(), &QUEUE) }.unwrap();
-                {
-                    let next = pin!(shot.next());
-                    let mut next = next;
-                    assert!(poll_once(&mut next).await.is_pending());
-                }
-                *ours.lock().unwrap() = Some(shot);
-                pending().await
-            }))
-        })
-        .unwrap();
-    settle(&mut ex);
-    let other = ex
-        .enter(|| {
-            run::spawn(body(async move {
-                let mut shot = theirs.lock().unwrap().take().unwrap();
-                assert_eq!(shot.next().await, Err(Error::TaskEnded));
-                // SAFETY: as above.
-                assert!(unsafe { Multishot::new(readiness(), &QUEUE) }.is_none(), "it is still this one's");
-                1
-            }))
-        })
-        .unwrap();
-    settle(&mut ex);
-    owner.abort();
-    drop(owner);
-    drain(&mut ex, script);
-    assert_eq!(ex.block_on(other), Ok(1));
-    assert_eq!((ex.in_flight(), run::memory().used), (0, 0));
-    // SAFETY: as above.
-    assert!(unsafe { Multishot::new(readiness(), &QUEUE) }.is_some());
 }
 
 #[test]

@@ -286,3 +286,55 @@ fn a_body_waits_for_the_system_before_its_header_is_used_again() {
     settle(&mut ex);
     assert_eq!(TABLE.memory().used, 0);
 }
+
+#[test]
+fn an_allocator_may_look_at_the_map_while_it_is_asked() {
+    /// Says what it sees.
+    #[derive(Clone, Copy)]
+    struct Curious;
+    static ARENA: Arena<Curious> = Arena::new("curious", Curious);
+    // SAFETY: the global allocator's contract.
+    unsafe impl BodyAlloc for Curious {
+        fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
+            assert_eq!(ARENA.reset().unwrap_err().live, 1, "counted before it is taken");
+            assert!(unboxed::memory::text().to_string().contains("curious"));
+            if layout.size() > 1000 { None } else { Heap.take(layout) }
+        }
+        unsafe fn give(&self, data: NonNull<u8>, layout: Layout) {
+            assert_eq!(ARENA.memory().live, 1, "counted until it is given back");
+            // SAFETY: passed on.
+            unsafe { Heap.give(data, layout) };
+        }
+        fn left(&self) -> Option<usize> {
+            let _ = (&ARENA).is_sealed();
+            None
+        }
+    }
+    static TABLE: TaskTable<2, 0> = TaskTable::new();
+    lab!(ex, _script, run, pool = 1, ops = 0);
+    let _ = run::memory();
+    ex.enter(|| TABLE.spawn(&ARENA, async {})).unwrap().detach();
+    settle(&mut ex);
+    let large = [0u8; 2000];
+    let refused = ex.enter(|| TABLE.spawn(&ARENA, async move { large.len() })).unwrap_err();
+    assert_eq!(refused.reason, Reason::Memory);
+    let memory = ARENA.memory();
+    assert_eq!((memory.live, memory.bytes, memory.refused), (0, 0, 1));
+}
+
+#[test]
+fn a_region_of_two_arenas_is_not_begun_anew_under_the_other() {
+    static REGION: Bump<1024> = Bump::new();
+    static ONE: Arena<&Bump<1024>> = Arena::new("one", &REGION);
+    static TWO: Arena<&Bump<1024>> = Arena::new("two", &REGION);
+    let layout = Layout::from_size_align(100, 8).unwrap();
+    let first = (&ONE).take(layout).unwrap();
+    TWO.reset().unwrap();
+    let second = (&TWO).take(layout).unwrap();
+    assert!(second.addr().get() >= first.addr().get() + 100);
+    // SAFETY: taken above, once each.
+    unsafe {
+        (&ONE).give(first, layout);
+        (&TWO).give(second, layout);
+    }
+}

@@ -1,9 +1,6 @@
 //! Timers on the virtual clock: never early, in order, cancelled, far away; intervals and timeouts.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 use unboxed::event_loop::EventLoop;
 use unboxed::event_loop::scripted::OnCancel;
@@ -11,14 +8,10 @@ use unboxed::exec::Budget;
 use unboxed::op::{Error, Nop, Operation, nop};
 use unboxed::task::yield_now;
 use unboxed::time::{Elapsed, Instant, MissedTicks, interval, sleep, sleep_until, timeout};
-use unboxed_tests::{Rng, body, drain, for_seeds, lab, settle};
+use unboxed_tests::{Rng, body, drain, for_seeds, lab, poll_once, settle};
 
 const TICK: u64 = 1 << 14;
 const MS: Duration = Duration::from_millis(1);
-
-async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
-}
 
 #[test]
 fn a_sleep_is_never_early_and_late_by_a_tick_at_most() {

@@ -1,28 +1,16 @@
 //! Descriptors on the real ring, strictly counted: one test in a process of its own, so that nobody else opens
 //! files meanwhile.
 
-use std::future::Future;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as PlainStream};
-use std::os::fd::AsRawFd;
-use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use unboxed::net::{TcpListener, TcpStream};
-use unboxed::op::nop;
 use unboxed::rt::{Config, Runtime, RuntimeCell};
 use unboxed::task::Bytes;
 use unboxed::time::sleep;
 
 fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-async fn poll_once<F: Future + Unpin>(future: &mut F) {
-    std::future::poll_fn(|cx| {
-        assert!(std::pin::Pin::new(&mut *future).poll(cx).is_pending());
-        std::task::Poll::Ready(())
-    })
-    .await;
 }
 
 /// 200 connections at once through a stream that is dropped in the middle.
@@ -74,43 +62,9 @@ async fn vectored_sends_arrive_in_order(listener: &mut TcpListener) {
     }
 }
 
-/// A flush of much data runs in the kernel's own threads, where a cancel does not reach it. It is dropped
-/// there; the worker goes on.
-async fn a_flush_is_dropped(file: &std::fs::File) -> Duration {
-    use unboxed::event_loop::Descriptor;
-    use unboxed::io::file_op;
-    // SAFETY: R4: a duplicate, which nobody else has.
-    let handle = unsafe {
-        let fd = libc::dup(file.as_raw_fd());
-        unboxed::rt::current_table().unwrap().reserve().unwrap().open(fd)
-    };
-    {
-        // SAFETY: the descriptor names the given file.
-        let mut flush = pin!(unsafe { file_op(&handle, |file| Descriptor::Fsync { file }) });
-        poll_once(&mut flush.as_mut()).await;
-        // Into the kernel, where it is on its way when it is dropped.
-        nop().await.unwrap();
-    }
-    drop(handle);
-    let begin = Instant::now();
-    for _ in 0..10 {
-        nop().await.unwrap();
-    }
-    begin.elapsed()
-}
-
 async fn everything_of(listener: &mut TcpListener) {
     a_storm(listener).await;
     vectored_sends_arrive_in_order(listener).await;
-    let path = std::env::temp_dir().join(format!("unboxed-flush-{}", std::process::id()));
-    let mut file = std::fs::File::create(&path).unwrap();
-    file.write_all(&vec![7; 32 << 20]).unwrap();
-    let begin = Instant::now();
-    let went_on = a_flush_is_dropped(&file).await;
-    // The same flush, awaited by the thread, for comparison.
-    file.sync_all().unwrap();
-    println!("a dropped flush held the worker for {went_on:?}; flushing took {:?}", begin.elapsed());
-    std::fs::remove_file(&path).unwrap();
 }
 
 fn settle(runtime: &mut Runtime) {

@@ -7,6 +7,7 @@ use unboxed::op::nop;
 use unboxed::rt::{Config, RuntimeCell};
 use unboxed::task::{Bytes, JoinError};
 use unboxed::{Error, yield_now};
+use unboxed_tests::ready_at_once;
 
 macro_rules! runtime {
     ($config:expr) => {{
@@ -29,10 +30,6 @@ async fn pair() -> (TcpStream, PlainStream) {
     let mut listener = TcpListener::bind(address).unwrap();
     let peer = PlainStream::connect(listener.local_addr().unwrap()).unwrap();
     (listener.accept().await.unwrap(), peer)
-}
-
-async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
-    std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_ready())).await
 }
 
 fn open_files() -> usize {
@@ -68,7 +65,7 @@ async fn polls_and_drops(rounds: u32) {
     for _ in 0..rounds {
         let mut op = Box::pin(nop());
         // A task that has used up its slots gets an error, and goes on when some have come back.
-        while poll_once(op.as_mut()).await {
+        while ready_at_once(op.as_mut()).await {
             yield_now().await;
             op = Box::pin(nop());
         }
@@ -85,7 +82,7 @@ fn six_hundred_operations_polled_once_and_dropped() {
 #[unboxed::task(pool = 1, ops = 2, bytes = 64)]
 async fn leaks_a_read(mut stream: TcpStream, mut bytes: Bytes<'_>) {
     let mut read = Box::pin(stream.read(&mut bytes));
-    assert!(!poll_once(read.as_mut()).await);
+    assert!(!ready_at_once(read.as_mut()).await);
     std::mem::forget(read);
 }
 
@@ -111,7 +108,7 @@ fn a_leaked_read_pins_its_block_until_the_kernel_has_let_go() {
 async fn touches_lent_bytes(mut stream: TcpStream, mut bytes: Bytes<'_>) -> bool {
     {
         let mut read = Box::pin(stream.read(&mut bytes));
-        assert!(!poll_once(read.as_mut()).await);
+        assert!(!ready_at_once(read.as_mut()).await);
     }
     let refused = bytes.try_get().is_err();
     // The next operation on the same bytes waits until the first has let go.
@@ -130,7 +127,7 @@ fn lent_bytes_are_refused_and_the_next_operation_waits() {
 #[unboxed::task(pool = 1, ops = 1)]
 async fn begins_and_hands_over(to: std::sync::mpsc::Sender<std::pin::Pin<Box<unboxed::time::Sleep>>>) {
     let mut sleep = Box::pin(unboxed::time::sleep(Duration::from_millis(5)));
-    assert!(!poll_once(sleep.as_mut()).await);
+    assert!(!ready_at_once(sleep.as_mut()).await);
     to.send(sleep).unwrap();
     unboxed::time::sleep(Duration::from_millis(20)).await.unwrap_err();
     yield_now().await;
@@ -173,7 +170,7 @@ fn a_zero_copy_send_to_a_peer_that_does_not_read_is_dropped_at_once() {
         let began = Instant::now();
         {
             let mut send = Box::pin(stream.write_zero_copy(vec![1u8; 8 << 20]));
-            let _ = poll_once(send.as_mut()).await;
+            let _ = ready_at_once(send.as_mut()).await;
         }
         nop().await.unwrap();
         assert!(began.elapsed() < Duration::from_secs(1), "the worker was held up");

@@ -2,11 +2,15 @@
 
 pub mod waits;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use unboxed::event_loop::scripted::ScriptedLoop;
 use unboxed::exec::{Budget, Executor};
+use unboxed::op::{Nop, nop};
+use unboxed::yield_now;
 
 /// What a test's task runs.
 pub type Body = Pin<Box<dyn Future<Output = u64> + Send>>;
@@ -72,6 +76,37 @@ pub fn drain(ex: &mut Executor, script: &Script) {
         script.complete(op.token, 0);
         settle(ex);
     }
+}
+
+/// Polls once, whatever comes.
+pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
+}
+
+/// Polls once, and says whether that gave the output, which is dropped.
+pub async fn ready_at_once<F: Future>(mut future: Pin<&mut F>) -> bool {
+    poll_once(&mut future).await.is_ready()
+}
+
+/// A way through the loop: the run queue is polled to its end before the loop turns, so yield often.
+pub async fn pass_a_turn() {
+    for _ in 0..600 {
+        yield_now().await
+    }
+}
+
+/// Something that one task leaves for another.
+pub type Shared<T> = Arc<Mutex<Option<T>>>;
+
+/// A task that begins a no-op, leaves it in `shared`, and then does `then`.
+pub fn begins(shared: &Shared<Nop>, then: impl Future<Output = u64> + Send + 'static) -> Body {
+    let shared = shared.clone();
+    body(async move {
+        let mut op = nop();
+        assert!(poll_once(&mut op).await.is_pending());
+        *shared.lock().unwrap() = Some(op);
+        then.await
+    })
 }
 
 /// A small generator for random tests; seeded, so that a failure can be replayed with `SEED`.

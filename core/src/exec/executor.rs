@@ -141,6 +141,11 @@ impl Executor {
         let mut report = CloseReport::default();
         worker.life.store(CLOSING, Ordering::Relaxed);
         worker.open.set(None);
+        {
+            // One whose run was forgotten: later its wakes would find a closed inbox.
+            let _entered = super::current::Entered::new(worker);
+            super::root::end(worker, TaskRef(worker.root.get()));
+        }
         for_each_task(worker, |task| {
             report.aborted += 1;
             let _entered = super::current::Entered::new(worker);

@@ -161,8 +161,9 @@ impl Drop for RootRun<'_> {
     }
 }
 
-/// Ends the root task if it is live, out of every queue.
-fn end(worker: &'static Worker, task: TaskRef) {
+/// Ends the root task if it is live, out of every queue. The inbox is open, so that a wake that owns the queue
+/// place arrives.
+pub(super) fn end(worker: &'static Worker, task: TaskRef) {
     let word = &task.header().state;
     if word.load() & state::LIVE == 0 {
         return;

@@ -159,10 +159,10 @@ impl TableControl {
         }
     }
 
-    /// Closes a connection that found no entry. Directly, as the loop may be reaping.
+    /// Closes a connection that found no entry, through the loop, which is ours to call while it reaps.
     pub(crate) fn refuse(&self, fd: RawFile) {
         self.inner.lock().refused += 1;
-        self.close_directly(fd);
+        self.close(fd);
     }
 
     pub(crate) fn give_back(&self, entry: &'static FileEntry) {

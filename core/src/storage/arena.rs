@@ -1,19 +1,13 @@
 //! An arena: some storage for bodies, counted, that can be sealed.
 //!
-//! ARENA-1: `live` counts bodies from `take` to `give`, under the lock that `seal` and `reset` take, so neither
-//! comes between a look and a take.
+//! ARENA-1: `live` counts a body from before its memory is taken until after it is given back, so whoever finds
+//! zero finds the storage empty. The storage is the user's: it is never called under the counts' lock.
 
 use super::alloc::BodyAlloc;
 use crate::memory::{MapNode, Mapped, Row};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use spin::mutex::SpinMutex;
-
-/// Storage for bodies that can begin anew when nothing lives in it.
-pub trait Rewind {
-    /// Forgets what was lost between bodies.
-    fn rewind(&self);
-}
 
 /// Counts and limits a storage. Put it in a static, and spawn with a reference to it.
 ///
@@ -94,14 +88,11 @@ impl<A: BodyAlloc> Arena<A> {
 
     /// Counts, high-water mark, and what is left.
     pub fn memory(&self) -> ArenaMemory {
-        let counts = self.counts.lock();
-        let Counts { live, bytes, bytes_max, refused, .. } = *counts;
+        let Counts { live, bytes, bytes_max, refused, .. } = *self.counts.lock();
         ArenaMemory { live, bytes, bytes_max, refused, left: self.alloc.left() }
     }
-}
 
-impl<A: BodyAlloc + Rewind> Arena<A> {
-    /// Begins anew: nothing is lost any more, and a sealed arena is open.
+    /// Begins anew: a sealed arena is open again.
     ///
     /// # Errors
     /// [`InUse`] while bodies live in it.
@@ -111,8 +102,16 @@ impl<A: BodyAlloc + Rewind> Arena<A> {
             return Err(InUse { live: counts.live });
         }
         counts.sealed = false;
-        self.alloc.rewind();
         Ok(())
+    }
+}
+
+/// Counts a body no more, also when the user's allocator panics.
+struct Counted<'a, A>(&'a Arena<A>);
+
+impl<A> Drop for Counted<'_, A> {
+    fn drop(&mut self) {
+        self.0.counts.lock().live -= 1;
     }
 }
 
@@ -135,25 +134,34 @@ impl<A: BodyAlloc + Sync> Mapped for Arena<A> {
 unsafe impl<A: BodyAlloc + Sync> BodyAlloc for &'static Arena<A> {
     fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
         self.node.show(*self);
+        {
+            let mut counts = self.counts.lock();
+            if counts.sealed {
+                counts.refused += 1;
+                return None;
+            }
+            counts.live += 1;
+        }
+        let counted = Counted(*self);
+        let data = self.alloc.take(layout);
         let mut counts = self.counts.lock();
-        let data = if counts.sealed { None } else { self.alloc.take(layout) };
         match data {
             Some(_) => {
-                counts.live += 1;
+                core::mem::forget(counted);
                 counts.bytes += layout.size();
                 counts.bytes_max = counts.bytes_max.max(counts.bytes);
             }
             None => counts.refused += 1,
         }
+        drop(counts);
         data
     }
 
     unsafe fn give(&self, data: NonNull<u8>, layout: Layout) {
-        let mut counts = self.counts.lock();
+        let _counted = Counted(*self);
         // SAFETY: passed on.
         unsafe { self.alloc.give(data, layout) };
-        counts.live -= 1;
-        counts.bytes -= layout.size();
+        self.counts.lock().bytes -= layout.size();
     }
 
     fn left(&self) -> Option<usize> {

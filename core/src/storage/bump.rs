@@ -1,11 +1,10 @@
 //! A region whose bodies lie one behind the other.
 //!
-//! BUMP-1: bytes below `top` belong to bodies or are lost until the next rewind; those above to nobody. A
+//! BUMP-1: bytes below `top` belong to bodies or are lost until `top` is zero again; those above to nobody. A
 //! body that is given back while it is the last one lowers `top` again; when the last of all is given back,
 //! `top` is zero.
 
 use super::alloc::BodyAlloc;
-use super::arena::Rewind;
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -84,11 +83,5 @@ unsafe impl<const BYTES: usize> BodyAlloc for &'static Bump<BYTES> {
 
     fn left(&self) -> Option<usize> {
         Some(BYTES - self.state.lock().top)
-    }
-}
-
-impl<const BYTES: usize> Rewind for &'static Bump<BYTES> {
-    fn rewind(&self) {
-        self.state.lock().top = 0;
     }
 }

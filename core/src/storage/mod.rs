@@ -27,7 +27,7 @@ mod adapter;
 #[cfg(feature = "allocator-api2")]
 pub use adapter::Adapter;
 pub use alloc::{BodyAlloc, Exhausted, Reason};
-pub use arena::{Arena, ArenaMemory, InUse, Rewind};
+pub use arena::{Arena, ArenaMemory, InUse};
 pub use bump::Bump;
 pub use foreign::{FOREIGN_DONE, FOREIGN_PENDING, ForeignBody, ForeignContext, ForeignTask};
 #[cfg(feature = "alloc")]
