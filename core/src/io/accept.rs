@@ -83,30 +83,32 @@ pub struct Accept<'a> {
     handle: OpHandle,
 }
 
-impl Accept<'_> {
-    fn begin(&mut self, cx: &Context<'_>) -> Result<(), Error> {
-        let entry = self.listener.entry();
-        match self.handle.adopt(&entry.slot) {
-            Adopted::Yes => return Ok(()),
-            Adopted::Busy => {
-                cx.waker().wake_by_ref();
-                return Ok(());
-            }
-            Adopted::Free => {}
+/// Takes over the accept that is armed in the listener's slot, or arms one, if `table` has an entry for what it
+/// will bring. The handle stays idle while an earlier user's is on its way out, which wakes the context.
+pub(super) fn arm(
+    handle: &mut OpHandle,
+    entry: &'static FileEntry,
+    table: &'static TableControl,
+    cx: &Context<'_>,
+    (vtable, kind): (&'static KeepVtable, SlotKind),
+) -> Result<(), Error> {
+    match handle.adopt(&entry.slot) {
+        Adopted::Yes => return Ok(()),
+        Adopted::Busy => {
+            cx.waker().wake_by_ref();
+            return Ok(());
         }
-        let place = place()?;
-        // Before a connection is taken from the system.
-        drop(self.table.reserve()?);
-        let file = Some(entry);
-        let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_ACCEPT, file, kind: SlotKind::Keep };
-        let op = Descriptor::Accept { file: entry.raw(), multishot: false };
-        let waker = cx.waker().clone();
-        // SAFETY: ACCEPT-1: the slot is free and ours; R4: the entry counts the operation.
-        unsafe {
-            self.handle.begin_in(place, &entry.slot, waker, &op, Some(parts));
-        }
-        Ok(())
+        Adopted::Free => {}
     }
+    let waker = cx.waker().clone();
+    let place = place()?;
+    // Before a connection is taken from the system.
+    drop(table.reserve()?);
+    let parts = Parts { raw: RawBuf::NONE, vtable, file: Some(entry), kind };
+    let op = Descriptor::Accept { file: entry.raw(), multishot: kind == SlotKind::Multi };
+    // SAFETY: ACCEPT-1: the slot is free and ours; R4: the entry counts the operation.
+    unsafe { handle.begin_in(place, &entry.slot, waker, &op, Some(parts)) };
+    Ok(())
 }
 
 impl Future for Accept<'_> {
@@ -119,7 +121,8 @@ impl Future for Accept<'_> {
                 return Poll::Ready(Ok(connection));
             }
             if this.handle.slot().is_none() {
-                this.begin(cx)?;
+                let entry = this.listener.entry();
+                arm(&mut this.handle, entry, this.table, cx, (&KEEP_ACCEPT, SlotKind::Keep))?;
             }
             let Some(armed) = this.handle.slot() else { return Poll::Pending };
             // ACCEPT-4: with no entry for it, what has come stays in the slot.

@@ -5,10 +5,9 @@
 //! overflow before the table does. With the table full a connection is closed and counted, and the accept
 //! ends; it is armed again when there is room.
 
-use super::accept::discard;
-use crate::event_loop::Descriptor;
+use super::accept::{arm, discard};
 use crate::file::{FileEntry, FileHandle};
-use crate::op::{Adopted, Error, KeepVtable, OpHandle, Parts, RawBuf, SlotKind, place};
+use crate::op::{Error, KeepVtable, OpHandle, RawBuf, SlotKind};
 use core::future::poll_fn;
 use core::task::{Context, Poll};
 
@@ -53,19 +52,18 @@ impl<'a> Incoming<'a> {
     /// As `next`.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<FileHandle, Error>> {
         let entry = self.listener.entry();
+        let table = entry.table.get().expect("unboxed: an open file has a table");
         loop {
             if let Some(connection) = entry.late.pop() {
                 return Poll::Ready(Ok(connection));
             }
             if self.handle.slot().is_none() {
-                self.begin(cx)?;
+                arm(&mut self.handle, entry, table, cx, (&KEEP_INCOMING, SlotKind::Multi))?;
                 if self.handle.slot().is_none() {
                     return Poll::Pending;
                 }
             }
-            if let (Some(armed), Some(table)) = (self.handle.slot(), entry.table.get())
-                && !armed.in_flight()
-            {
+            if self.handle.slot().is_some_and(|armed| !armed.in_flight()) {
                 // ACCEPT-4: what has come stays in the slot while there is no entry for it.
                 drop(table.reserve()?);
             }
@@ -84,42 +82,12 @@ impl<'a> Incoming<'a> {
             match Error::check(outcome.result) {
                 // SAFETY: R4: the accept's last connection, for this holder alone.
                 Ok(fd) if unsafe { entry.keep_late(fd as i32) } => {}
-                Ok(_) => return Poll::Ready(Err(self.table_full())),
-                // It ended for want of entries, or by an earlier stream's drop; `begin` tells which.
+                Ok(_) => return Poll::Ready(Err(Error::TableFull { entries: table.memory().entries })),
+                // It ended for want of entries, or by an earlier stream's drop; `arm` tells which.
                 Err(Error::Cancelled) => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-    }
-
-    fn begin(&mut self, cx: &Context<'_>) -> Result<(), Error> {
-        let entry = self.listener.entry();
-        match self.handle.adopt(&entry.slot) {
-            Adopted::Yes => return Ok(()),
-            Adopted::Busy => {
-                cx.waker().wake_by_ref();
-                return Ok(());
-            }
-            Adopted::Free => {}
-        }
-        let waker = cx.waker().clone();
-        let place = place()?;
-        if let Some(table) = entry.table.get() {
-            drop(table.reserve()?);
-        }
-        let file = Some(entry);
-        let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_INCOMING, file, kind: SlotKind::Multi };
-        let op = Descriptor::Accept { file: entry.raw(), multishot: true };
-        // SAFETY: ACCEPT-1: the slot is free and ours; R4: the entry counts the operation.
-        unsafe {
-            self.handle.begin_in(place, &entry.slot, waker, &op, Some(parts));
-        }
-        Ok(())
-    }
-
-    fn table_full(&self) -> Error {
-        let entries = self.listener.entry().table.get().map_or(0, |table| table.memory().entries);
-        Error::TableFull { entries }
     }
 }
 
