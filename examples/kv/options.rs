@@ -104,6 +104,6 @@ impl Options {
         println!(
             "A key with its value takes cells of {CELL_BYTES} bytes: one for up to 96 bytes of both together,"
         );
-        println!("then one more for each 124. One cell in sixteen is kept for replies.");
+        println!("then one more for each 124. One cell in sixteen is kept for replies and large requests.");
     }
 }

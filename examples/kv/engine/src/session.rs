@@ -13,7 +13,7 @@
 use crate::command::{self, Client};
 use crate::db::Db;
 use crate::limits::MIN_ROOM;
-use crate::resp::{Frame, Kind, Protocol, ProtocolError, Quotes, Reply, Scanned, Scanner, Spill};
+use crate::resp::{Frame, Kind, ProtocolError, Quotes, Reply, Scanned, Scanner, Spill};
 use crate::store::{Cells, Cursor, Full, Tail};
 
 /// What a connection has to do next.
@@ -140,11 +140,6 @@ impl Session {
         }
     }
 
-    /// Which protocol it speaks.
-    pub fn protocol(&self) -> Protocol {
-        self.client.protocol
-    }
-
     /// Takes the next request's bytes; how many are done with.
     fn gather<'a>(&mut self, cells: &mut Cells<'_>, input: &'a [u8]) -> (usize, Next<'a>) {
         let Gather::Buffer { scanned } = self.gather else { return self.gather_more(cells, input) };
@@ -165,7 +160,8 @@ impl Session {
                 (0, Next::Partial)
             }
             Scanned::Partial => {
-                self.gather = match cells.start(0).map(|mut tail| (cells.push(&mut tail, input), tail)) {
+                self.gather = match cells.start_request().map(|mut tail| (cells.push(&mut tail, input), tail))
+                {
                     Ok((Ok(()), tail)) => Gather::Staged(tail),
                     Ok((Err(Full), tail)) => {
                         cells.give(tail.head);
@@ -218,7 +214,7 @@ fn inline<'a>(cells: &mut Cells<'_>, line: &'a [u8]) -> Next<'a> {
             Err(error) => return Next::Bad(error),
         }
     }
-    let Ok(mut tail) = cells.start(0) else { return Next::Skipped };
+    let Ok(mut tail) = cells.start_request() else { return Next::Skipped };
     if unquote(cells, &mut tail, line, count).is_err() {
         cells.give(tail.head);
         return Next::Skipped;

@@ -143,16 +143,32 @@ fn requests_larger_than_memory_are_skipped() {
 }
 
 #[test]
+fn a_request_beyond_the_read_buffer_frees_memory_when_full() {
+    let mut memory = vec![0; 1 << 20];
+    let mut db = Db::new(&mut memory, 1);
+    let mut conn = Conn::new(1, 2049, 1024);
+    let keys = fill(&mut db, &mut conn, 10).len();
+    let mut words = vec![b"DEL".to_vec()];
+    words.extend((0..1000).map(key));
+    assert!(request(&words).len() > 2049 * 5);
+    let gone = 1000.min(keys);
+    assert_eq!(conn.ask(&mut db, 0, &request(&words)), format!(":{gone}\r\n").as_bytes());
+    nothing_left(&mut db, conn);
+}
+
+#[test]
 fn quoted_lines_when_full() {
-    let mut memory = vec![0; MEMORY];
+    let mut memory = vec![0; MEMORY / 2];
     let mut db = Db::new(&mut memory, 1);
     let mut conn = Conn::new(1, 4096, 1024);
     fill(&mut db, &mut conn, 10);
     conn.ask(&mut db, 0, b"DEL key:0\r\n");
-    let line = format!("ECHO '{}'\r\n", "x".repeat(1500));
-    assert_eq!(conn.ask(&mut db, 0, line.as_bytes()), FULL, "the cell that was free is free again");
-    assert_eq!(conn.ask(&mut db, 0, b"SET key:0 v\r\n"), b"+OK\r\n");
-    assert_eq!(conn.ask(&mut db, 0, b"GET \"key:1\"\r\n"), FULL);
+    let line = format!("ECHO '{}'\r\n", "x".repeat(2020));
+    assert_eq!(conn.ask(&mut db, 0, line.as_bytes()), FULL, "more than requests may take of the reserve");
+    assert_eq!(conn.ask(&mut db, 0, b"SET key:0 v\r\n"), b"+OK\r\n", "the cell that was free is free again");
+    assert_eq!(conn.ask(&mut db, 0, b"SET \"new\" v\r\n"), FULL, "staged, and refused as a write");
+    let got = conn.ask(&mut db, 0, b"GET \"key:1\"\r\n");
+    assert!(got.starts_with(b"$"), "a full store is read with quotes, too: {}", got.escape_ascii());
     assert_eq!(conn.ask(&mut db, 0, b"DEL key:1 key:2 key:3\r\nGET \"key:1\"\r\n"), b":3\r\n$-1\r\n");
     nothing_left(&mut db, conn);
 }

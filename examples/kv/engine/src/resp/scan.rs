@@ -124,11 +124,6 @@ impl Scanner {
         Self { state: State::Start, args: 0, digits: Digits::NONE }
     }
 
-    /// Whether no byte of a request was taken.
-    pub fn is_at_start(&self) -> bool {
-        self.state == State::Start
-    }
-
     /// Takes bytes up to the request's end; how many were taken.
     pub fn scan(&mut self, bytes: &[u8]) -> (usize, Scanned) {
         let mut at = 0;

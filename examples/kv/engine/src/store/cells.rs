@@ -1,8 +1,9 @@
 //! Memory in cells of one size, linked to chains.
 //!
 //! A cell is its successor's number in four bytes, and data. Cell 0 is never given out, so that 0 means
-//! none. CELLS-1: a cell is in the free list, above `fresh`, or in exactly one chain. CELLS-2: writes leave
-//! `reserve` cells untouched; only replies may use them, so a full store can still be read.
+//! none. CELLS-1: a cell is in the free list, above `fresh`, or in exactly one chain. CELLS-2: what is stored
+//! leaves `reserve` cells untouched, so that a full store can still be asked: staged requests may take half of
+//! them, replies all.
 
 /// Bytes of a cell.
 pub const CELL_BYTES: usize = 128;
@@ -29,6 +30,8 @@ pub struct Tail {
     pub head: u32,
     cell: u32,
     at: u32,
+    /// Cells that its growth leaves free (CELLS-2).
+    keep: u32,
 }
 
 /// The cells of one slice.
@@ -67,15 +70,15 @@ impl<'m> Cells<'m> {
 
     /// Whether a write may take `count` cells (CELLS-2).
     pub fn has(&self, count: usize) -> bool {
-        self.used() + count + self.reserve as usize <= self.total()
+        self.has_beyond(count, self.reserve)
     }
 
-    /// A cell for a write.
-    ///
-    /// # Errors
-    /// [`Full`] when only the reserve is left.
-    pub fn take(&mut self) -> Result<u32, Full> {
-        if self.has(1) { self.take_any() } else { Err(Full) }
+    fn has_beyond(&self, count: usize, keep: u32) -> bool {
+        self.used() + count + keep as usize <= self.total()
+    }
+
+    fn take(&mut self, keep: u32) -> Result<u32, Full> {
+        if self.has_beyond(1, keep) { self.take_any() } else { Err(Full) }
     }
 
     /// A cell, from the reserve if need be.
@@ -176,16 +179,28 @@ impl<'m> Cells<'m> {
 
     /// The end of a chain whose data stops at `at`.
     pub fn tail(&self, head: u32, at: Cursor) -> Tail {
-        Tail { head, cell: at.cell, at: at.at }
+        Tail { head, cell: at.cell, at: at.at, keep: self.reserve }
     }
 
-    /// A new chain of one cell, to be filled from `at` on.
+    /// A new chain of one cell for what is stored, to be filled from `at` on.
     ///
     /// # Errors
     /// [`Full`].
     pub fn start(&mut self, at: usize) -> Result<Tail, Full> {
-        let cell = self.take()?;
-        Ok(Tail { head: cell, cell, at: at as u32 })
+        self.start_keeping(at, self.reserve)
+    }
+
+    /// A new chain for a request, which may use a part of the reserve.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn start_request(&mut self) -> Result<Tail, Full> {
+        self.start_keeping(0, self.reserve / 2)
+    }
+
+    fn start_keeping(&mut self, at: usize, keep: u32) -> Result<Tail, Full> {
+        let cell = self.take(keep)?;
+        Ok(Tail { head: cell, cell, at: at as u32, keep })
     }
 
     /// Writes at the end of a chain; cells that are linked behind it are used before new ones.
@@ -197,7 +212,7 @@ impl<'m> Cells<'m> {
             if tail.at as usize == CELL_DATA {
                 let mut next = self.next(tail.cell);
                 if next == 0 {
-                    next = self.take()?;
+                    next = self.take(tail.keep)?;
                     self.set_next(tail.cell, next);
                 }
                 (tail.cell, tail.at) = (next, 0);
