@@ -1,9 +1,26 @@
 //! One facade for atomics, so that the lock-free files compile against loom unchanged.
 
 #[cfg(not(loom))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering, fence};
+pub(crate) use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
+};
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering, fence};
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
+};
+
+/// A count that never comes round again within the life of a preempted thread: of 64 bits where the machine
+/// has such atomics, which is wherever it has several cores.
+#[cfg(all(not(loom), target_has_atomic = "64"))]
+pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;
+#[cfg(all(not(loom), not(target_has_atomic = "64")))]
+pub(crate) type AtomicCount = core::sync::atomic::AtomicU32;
+#[cfg(loom)]
+pub(crate) type AtomicCount = loom::sync::atomic::AtomicU64;
+#[cfg(any(loom, target_has_atomic = "64"))]
+pub(crate) type Count = u64;
+#[cfg(not(any(loom, target_has_atomic = "64")))]
+pub(crate) type Count = u32;
 
 /// A cell with loom's face, so that loom sees each plain access.
 #[cfg(loom)]

@@ -205,6 +205,7 @@ impl Task {
                         #support::pool_of::<__UnboxedArgs, _, #numbers, __UNBOXED_SIZE>(
                             &__UNBOXED_POOL,
                             #text,
+                            #local,
                             #start,
                         )
                     }
@@ -216,11 +217,32 @@ impl Task {
     }
 
     fn methods(&self, types: &TokenStream) -> TokenStream {
-        let Self { krate, output, args, .. } = self;
+        let Self { krate, output, args, local, .. } = self;
         let vis = &self.item.vis;
         let names: Vec<_> = args.iter().enumerate().map(|(i, arg)| argument_name(i, &arg.pat)).collect();
-        let arg_types = args.iter().map(|arg| &arg.ty);
+        let arg_types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
+        let target = Ident::new("remote", Span::mixed_site());
+        let spawn_on = (!local).then(|| {
+            quote! {
+                /// Starts the task on another runtime, from any thread.
+                ///
+                /// # Errors
+                /// With the arguments, when all blocks are in use or that runtime is not open.
+                #[allow(dead_code, clippy::too_many_arguments)]
+                #vis fn spawn_on(
+                    #target: &#krate::exec::Remote,
+                    #(#names: #arg_types),*
+                ) -> ::core::result::Result<
+                    #krate::task::JoinHandle<#output>,
+                    #krate::task::SpawnError<#types>,
+                > {
+                    Self::__unboxed_pool().spawn_on(#target, (#(#names,)*))
+                }
+            }
+        });
         quote! {
+            #spawn_on
+
             /// Starts the task on this thread's runtime.
             ///
             /// # Errors

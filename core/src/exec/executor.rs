@@ -1,12 +1,13 @@
 //! The handle that runs a worker on the thread that started it.
 
+use super::close::{CloseReport, Closing};
+use super::remote::Remote;
 use super::root::{RootRun, RootStep, Rooted};
+use super::scheduler::{Mode, Scheduler};
 use super::turn::{Budget, Turned};
 use super::worker::{CLOSING, IDLE, STARTED, Worker, WorkerStorage};
 use crate::atomics::Ordering;
 use crate::event_loop::EventLoop;
-use crate::op::{IN_FLIGHT, Slot};
-use crate::task::{self, TaskRef};
 use core::future::Future;
 use core::marker::PhantomData;
 use core::pin::Pin;
@@ -17,6 +18,7 @@ use core::pin::Pin;
 #[derive(Debug)]
 pub struct Executor {
     worker: &'static Worker,
+    closing: Closing,
     not_send: PhantomData<*mut ()>,
 }
 
@@ -35,18 +37,7 @@ impl core::fmt::Display for StartError {
 
 impl core::error::Error for StartError {}
 
-/// How a close ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CloseReport {
-    /// Tasks that were aborted.
-    pub aborted: u32,
-    /// Operations that the system still holds; their slots, buffers and blocks are never used again.
-    pub detached: u32,
-}
-
 const CLOSE_TIMEOUT_NS: u64 = 1_000_000_000;
-/// Starts of aborted bodies at the end of a close.
-const CLOSE_POLLS: u32 = 1 << 24;
 
 impl Executor {
     /// Starts the worker of `storage` on this thread, over `event_loop`. A task that has used up its own
@@ -55,6 +46,24 @@ impl Executor {
     /// # Errors
     /// [`StartError`] when the storage or the loop is in use.
     pub fn start<const K: usize, const S: usize>(
+        storage: &'static WorkerStorage<K, S>,
+        event_loop: &'static dyn EventLoop,
+        spares_per_task: u32,
+    ) -> Result<Self, StartError> {
+        if !storage.alone.open(1, Mode::PerCore, 0) {
+            return Err(StartError);
+        }
+        let started = Self::start_in(&storage.alone, 0, storage, event_loop, spares_per_task);
+        if started.is_err() {
+            storage.alone.off();
+        }
+        started
+    }
+
+    /// Starts one worker of a scheduler that is open.
+    pub(super) fn start_in<const K: usize, const S: usize>(
+        scheduler: &'static Scheduler,
+        index: usize,
         storage: &'static WorkerStorage<K, S>,
         event_loop: &'static dyn EventLoop,
         spares_per_task: u32,
@@ -78,7 +87,8 @@ impl Executor {
         worker.posts.open();
         worker.open.set(Some(event_loop));
         worker.life.store(STARTED, Ordering::Release);
-        Ok(Self { worker, not_send: PhantomData })
+        worker.join(scheduler, index);
+        Ok(Self { worker, closing: Closing::NotYet, not_send: PhantomData })
     }
 
     /// The counters.
@@ -127,80 +137,36 @@ impl Executor {
         rooted.take_output().expect("unboxed: the root future ended without an output")
     }
 
+    /// A handle for spawning from other threads.
+    pub fn remote(&self) -> Remote {
+        Remote::new(self.worker.scheduler())
+    }
+
+    /// Whether a close was asked for, here or by another worker of the same runtime.
+    pub fn is_closing(&self) -> bool {
+        self.worker.scheduler().is_closing()
+    }
+
     /// Stops: takes no more spawns, aborts every task, cancels every operation, and drains until
-    /// `timeout_ns` has passed. What the system still holds then stays detached for ever.
-    pub fn close(self, timeout_ns: u64) -> CloseReport {
+    /// `timeout_ns` has passed. What the system still holds then stays detached for ever. Where several
+    /// workers share a runtime, all of them close; each waits for the others within its time.
+    pub fn close(mut self, timeout_ns: u64) -> CloseReport {
         let report = self.close_in_place(timeout_ns);
         core::mem::forget(self);
         report
     }
 
-    fn close_in_place(&self, timeout_ns: u64) -> CloseReport {
-        let _outside = super::current::Outside::new();
-        let worker = self.worker;
-        let mut report = CloseReport::default();
-        worker.life.store(CLOSING, Ordering::Relaxed);
-        worker.open.set(None);
-        {
-            // One whose run was forgotten: later its wakes would find a closed inbox.
-            let _entered = super::current::Entered::new(worker);
-            super::root::end(worker, TaskRef(worker.root.get()));
-        }
-        for_each_task(worker, |task| {
-            report.aborted += 1;
-            let _entered = super::current::Entered::new(worker);
-            task.abort();
-        });
-        for_each_slot(worker, |slot| {
-            worker.orphan_with_waker(slot);
-        });
-        let event_loop = worker.event_loop();
-        let deadline = event_loop.now().saturating_add(timeout_ns);
-        worker.set_wake_at(deadline);
-        while worker.in_flight.get() != 0 || !worker.queue.is_empty() || !worker.inbox.is_empty() {
-            worker.turn(Budget { polls: 256, sleep: true });
-            if event_loop.now() >= deadline {
-                break;
-            }
-        }
-        worker.set_wake_at(u64::MAX);
-        self.detach(&mut report);
-        report
+    /// One step of [`close`](Self::close), for a thread that turns several workers: call it until it gives the
+    /// report, and no other method meanwhile. The time runs from the first call.
+    pub fn close_step(&mut self, timeout_ns: u64) -> Option<CloseReport> {
+        self.closing.step(self.worker, timeout_ns, false)
     }
 
-    fn detach(&self, report: &mut CloseReport) {
-        let worker = self.worker;
-        for task in worker.inbox.close() {
-            // Aborted, and stopped below.
-            worker.queue.push(TaskRef(task));
-        }
-        for slot in worker.posts.close() {
-            // SAFETY: SLOT-3.
-            worker.take_post(unsafe { &*slot });
-        }
-        {
-            let _entered = super::current::Entered::new(worker);
-            worker.dispatch();
-            // Aborted bodies that the deadline left are dropped now, on their own thread: nothing waits for the
-            // system any more.
-            worker.run_tasks(CLOSE_POLLS);
-            worker.dispatch();
-        }
-        for_each_slot(worker, |slot| {
-            report.detached += 1;
-            let waker = slot.take_waker();
-            slot.set_detached();
-            // Handles elsewhere learn that it is closed.
-            for waker in [waker, slot.alt_waker.take()].into_iter().flatten() {
-                waker.wake();
+    fn close_in_place(&mut self, timeout_ns: u64) -> CloseReport {
+        loop {
+            if let Some(report) = self.closing.step(self.worker, timeout_ns, true) {
+                return report;
             }
-        });
-        worker.event_loop().close();
-        worker.event_loop.set(None);
-        worker.set_bell(None);
-        // A body that still does not stop keeps the storage from being started again, perhaps elsewhere.
-        if report.detached == 0 && worker.queue.is_empty() {
-            worker.life.store(IDLE, Ordering::Release);
         }
     }
 }
@@ -209,27 +175,4 @@ impl Drop for Executor {
     fn drop(&mut self) {
         self.close_in_place(CLOSE_TIMEOUT_NS);
     }
-}
-
-fn for_each_task(worker: &'static Worker, mut f: impl FnMut(TaskRef)) {
-    task::for_each_task(|task, _| {
-        if task.header().home.load(Ordering::Relaxed).cast_const() == core::ptr::from_ref(worker)
-            && task.header().state.load() & task::state::LIVE != 0
-        {
-            f(task);
-        }
-    });
-}
-
-/// Every slot in flight on this worker.
-fn for_each_slot(worker: &'static Worker, mut f: impl FnMut(&'static Slot)) {
-    let mut look = |slot: &'static Slot| {
-        if slot.observe().0 == IN_FLIGHT && core::ptr::eq(slot.worker.get(), worker) {
-            f(slot);
-        }
-    };
-    task::for_each_task(|_, slots| slots.iter().for_each(&mut look));
-    TaskRef(worker.root.get()).slots().iter().for_each(&mut look);
-    worker.spares().iter().for_each(&mut look);
-    crate::file::for_each_slot(&mut look);
 }

@@ -24,15 +24,25 @@ pub use park::Parker;
 #[cfg(not(loom))]
 mod batch;
 #[cfg(not(loom))]
+mod close;
+#[cfg(not(loom))]
 pub mod current;
 #[cfg(not(loom))]
 mod executor;
 #[cfg(not(loom))]
 mod orphan;
 #[cfg(not(loom))]
+mod remote;
+#[cfg(not(loom))]
 mod root;
 #[cfg(not(loom))]
+mod scheduler;
+#[cfg(not(loom))]
+mod share;
+#[cfg(not(loom))]
 mod stats;
+#[cfg(not(loom))]
+mod storage;
 #[cfg(not(loom))]
 mod turn;
 #[cfg(not(loom))]
@@ -40,12 +50,16 @@ mod worker;
 
 #[cfg(not(loom))]
 pub use {
-    executor::{CloseReport, Executor, StartError},
+    close::CloseReport,
+    executor::{Executor, StartError},
+    remote::Remote,
     root::{RootRun, RootStep, Rooted},
+    scheduler::{Mode, WORKERS_MAX},
     stats::Stats,
+    storage::{LOOKS, SchedulerStorage},
     turn::{Budget, Turned},
     worker::{Worker, WorkerStorage},
 };
 
 #[cfg(not(loom))]
-pub(crate) use {orphan::FLAG_RETRY, stats::count};
+pub(crate) use {orphan::FLAG_RETRY, remote::Target, stats::count};

@@ -57,7 +57,11 @@ impl Worker {
     }
 
     fn prepare(&self) -> bool {
-        self.parker.prepare(|| self.inbox.is_empty())
+        let asleep = self.parker.prepare(|| self.inbox.is_empty());
+        if !asleep {
+            self.parker.awake();
+        }
+        asleep
     }
 }
 

@@ -164,7 +164,13 @@ impl Worker {
     fn prepare(&self) -> bool {
         self.announced.fetch_add(1, Ordering::Relaxed);
         match &self.flag {
-            Flag::Real(parker) => parker.prepare(|| self.inbox.is_empty()),
+            Flag::Real(parker) => {
+                let asleep = parker.prepare(|| self.inbox.is_empty());
+                if !asleep {
+                    self.awake();
+                }
+                asleep
+            }
             Flag::Hand(sleeping, bug) => {
                 if *bug == Bug::NoSecondLook && !self.inbox.is_empty() {
                     return false;
@@ -184,7 +190,7 @@ impl Worker {
 
     fn awake(&self) {
         match &self.flag {
-            Flag::Real(parker) => parker.awake(),
+            Flag::Real(parker) => _ = parker.awake(),
             Flag::Hand(sleeping, _) => _ = take_flag(sleeping),
         }
     }

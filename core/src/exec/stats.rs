@@ -19,6 +19,12 @@ pub struct Stats {
     pub stale_completions: Cell<u64>,
     /// Tasks whose body panicked.
     pub panics: Cell<u64>,
+    /// Tasks taken from other workers.
+    pub stolen: Cell<u64>,
+    /// Times that the ring was full, and half of it went to everybody.
+    pub spilled: Cell<u64>,
+    /// Sleeps.
+    pub sleeps: Cell<u64>,
 }
 
 impl Stats {
@@ -31,6 +37,9 @@ impl Stats {
             spares_taken: Cell::new(0),
             stale_completions: Cell::new(0),
             panics: Cell::new(0),
+            stolen: Cell::new(0),
+            spilled: Cell::new(0),
+            sleeps: Cell::new(0),
         }
     }
 }

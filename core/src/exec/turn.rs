@@ -3,6 +3,7 @@
 use super::current::Entered;
 use super::stats::count;
 use super::worker::Worker;
+use crate::atomics::Ordering;
 use crate::event_loop::{Reaper, Wait};
 use crate::task::{self, BODY_DONE, TaskRef, state};
 
@@ -45,7 +46,7 @@ impl Worker {
         let polls = self.run_tasks(budget.polls);
         let completions = self.run_loop(budget.sleep);
         self.dispatch();
-        Turned { polls, completions, more: !self.queue.is_empty() }
+        Turned { polls, completions, more: !self.has_no_task() }
     }
 
     #[inline]
@@ -61,13 +62,13 @@ impl Worker {
     }
 
     fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.inbox.is_empty() && self.posts.is_empty()
+        self.has_no_task() && self.inbox.is_empty() && self.posts.is_empty()
     }
 
     pub(crate) fn run_tasks(&'static self, polls_max: u32) -> u32 {
         let mut polls = 0;
         while polls < polls_max {
-            let Some(task) = self.queue.pop() else { break };
+            let Some(task) = self.next_task() else { break };
             polls += 1;
             self.run(task);
         }
@@ -81,6 +82,8 @@ impl Worker {
         let before = task.header().state.start();
         let running = Running { worker: self, task, stopping: before & state::ABORTED != 0 };
         self.task.set(task.0);
+        // Its runner's, from here on (R6).
+        task.header().home.store(core::ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
         let vtable = task.vtable();
         // SAFETY: the vtable belongs to the task's body, and the task is RUNNING here.
         let done = unsafe { if running.stopping { (vtable.stop)(task.0) } else { (vtable.poll)(task.0) } }
@@ -99,7 +102,7 @@ impl Worker {
                 task.header().state.mark(state::ABORTED);
             }
             if task.header().state.pending() {
-                self.queue.push(task);
+                self.push(task);
             }
         }
     }
@@ -112,7 +115,7 @@ impl Worker {
         event_loop.turn(wait, &mut reaper);
         let reaped = reaper.reaped;
         if wait != Wait::No {
-            self.parker.awake();
+            self.wake_up();
         }
         if !self.wheel.is_empty() && !self.batch.is_full() {
             self.wheel.fire(event_loop.now(), |slot| {
@@ -128,17 +131,52 @@ impl Worker {
 
     fn wait(&'static self, sleep: bool) -> Wait {
         let idle = self.is_idle() && self.batch.is_empty() && self.full.is_empty();
-        if !sleep || !idle || self.root_has_ended() {
+        if !idle || self.root_has_ended() {
+            return Wait::No;
+        }
+        if self.shares() && self.search(if sleep { self.scheduler().looks() } else { 1 }) {
+            return Wait::No;
+        }
+        if !sleep {
             return Wait::No;
         }
         let deadline = self.wheel.next_deadline().unwrap_or(u64::MAX).min(self.wake_at());
         if deadline != u64::MAX && deadline <= self.event_loop().now() {
             return Wait::No;
         }
-        if !self.parker.prepare(|| self.is_idle()) {
+        if !self.fall_asleep() {
             return Wait::No;
         }
+        count(&self.stats.sleeps);
         if deadline == u64::MAX { Wait::Forever } else { Wait::Until(deadline) }
+    }
+
+    /// Announces a sleep; false when there is something to do after all (PARK-1).
+    fn fall_asleep(&'static self) -> bool {
+        if !self.shares() {
+            let asleep = self.parker.prepare(|| self.is_idle());
+            if !asleep {
+                self.parker.awake();
+            }
+            return asleep;
+        }
+        self.scheduler().fall_asleep();
+        let asleep = self.parker.prepare(|| self.is_idle() && self.others_have_nothing());
+        if !asleep {
+            self.wake_up();
+        }
+        asleep
+    }
+
+    fn wake_up(&self) {
+        let called = self.parker.awake();
+        if self.shares() {
+            self.scheduler().wake_up();
+            if called {
+                // PARK-4: it was counted when it was called.
+                self.searching.set(true);
+            }
+        }
     }
 
     /// Wakes what the reaping brought, and ends orphans. In the outermost turn only (WORKER-3).
@@ -194,6 +232,6 @@ fn panicked(worker: &'static Worker, task: TaskRef, stopping: bool) {
     }
     word.mark(state::PANICKED | state::NO_OUTPUT | state::ABORTED | state::QUEUED);
     if word.pending() {
-        worker.queue.push(task);
+        worker.push(task);
     }
 }

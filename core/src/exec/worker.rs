@@ -3,11 +3,13 @@
 use super::batch::Batch;
 use super::park::Parker;
 use super::root::{RootBlock, RootBody};
+use super::scheduler::Scheduler;
+use super::share::RING;
 use super::stats::{Stats, count};
-use crate::atomics::AtomicU32;
+use crate::atomics::{AtomicU32, Ordering, SharedPtr};
 use crate::event_loop::{Descriptor, Doorbell, EventLoop};
 use crate::op::{Queued, Slot};
-use crate::queue::{Inbox, LocalQueue};
+use crate::queue::{Inbox, LocalQueue, StealQueue};
 use crate::task::{Header, TaskRef};
 use crate::time::Wheel;
 use core::cell::Cell;
@@ -24,6 +26,8 @@ pub(crate) const CLOSING: u32 = 2;
 /// Zero until started, so a static of this type lies in `.bss`.
 #[derive(Debug)]
 pub struct WorkerStorage<const ROOT_OPS: usize = 16, const SPARES: usize = 64> {
+    /// For a worker that is alone.
+    pub(crate) alone: Scheduler,
     pub(crate) worker: Worker,
     pub(crate) root: RootBlock<ROOT_OPS>,
     pub(crate) spares: [Slot; SPARES],
@@ -33,7 +37,12 @@ impl<const ROOT_OPS: usize, const SPARES: usize> WorkerStorage<ROOT_OPS, SPARES>
     /// Storage for one worker.
     pub const fn new() -> Self {
         const { assert!(ROOT_OPS <= 64, "the root task has at most 64 slots of its own") };
-        Self { worker: Worker::new(), root: RootBlock::new(), spares: [const { Slot::new() }; SPARES] }
+        Self {
+            alone: Scheduler::new(),
+            worker: Worker::new(),
+            root: RootBlock::new(),
+            spares: [const { Slot::new() }; SPARES],
+        }
     }
 }
 
@@ -51,7 +60,21 @@ pub struct Worker {
     pub(crate) posts: Inbox<Slot>,
     pub(crate) parker: Parker,
     bell: SpinMutex<Option<&'static dyn Doorbell>>,
+    /// Written before the worker's first task, and never changed while one is left (SCHED-1).
+    scheduler: SharedPtr<Scheduler>,
+    /// Others steal from it; the rest of `StealQueue` is the owner's.
+    pub(crate) ring: StealQueue<Header, RING>,
+    pub(crate) tick: Tick,
     // The owner's.
+    pub(crate) index: Cell<u32>,
+    pub(crate) sharing: Cell<bool>,
+    /// Whether it counts among the searchers (SCHED-2).
+    pub(crate) searching: Cell<bool>,
+    /// How many tasks the ring holds when the next worker is called (SHARE-1).
+    pub(crate) call_at: Cell<usize>,
+    /// A victim with one task, its tick, and for how many looks it has been the same (SHARE-2).
+    pub(crate) watched: Cell<(u32, u32, u32)>,
+    pub(crate) random: Cell<u32>,
     pub(crate) queue: LocalQueue,
     pub(crate) task: Cell<*const Header>,
     /// The loop while spawns and submissions are taken.
@@ -62,7 +85,9 @@ pub struct Worker {
     pub(crate) wheel: Wheel,
     pub(crate) orphans: SlotList,
     pub(crate) full: SlotList,
-    spares: Cell<Option<&'static [Slot]>>,
+    /// Written before the worker is enlisted.
+    spares: SharedPtr<Slot>,
+    spares_len: AtomicU32,
     pub(crate) spares_per_task: Cell<u32>,
     pub(crate) in_flight: Cell<u32>,
     pub(crate) root: Cell<*const Header>,
@@ -90,6 +115,15 @@ impl Worker {
             posts: Inbox::new(),
             parker: Parker::new(),
             bell: SpinMutex::new(None),
+            scheduler: SharedPtr::null(),
+            ring: StealQueue::new(),
+            tick: Tick::new(),
+            index: Cell::new(0),
+            sharing: Cell::new(false),
+            searching: Cell::new(false),
+            call_at: Cell::new(0),
+            watched: Cell::new((0, 0, 0)),
+            random: Cell::new(0),
             queue: LocalQueue::new(),
             task: Cell::new(ptr::null()),
             open: Cell::new(None),
@@ -98,7 +132,8 @@ impl Worker {
             wheel: Wheel::new(),
             orphans: SlotList::new(),
             full: SlotList::new(),
-            spares: Cell::new(None),
+            spares: SharedPtr::null(),
+            spares_len: AtomicU32::new(0),
             spares_per_task: Cell::new(0),
             in_flight: Cell::new(0),
             root: Cell::new(ptr::null()),
@@ -106,6 +141,22 @@ impl Worker {
             wake_at: Cell::new(0),
             stats: Stats::new(),
         }
+    }
+
+    /// The scheduler; there is one from the first start on.
+    #[inline]
+    pub(crate) fn scheduler(&self) -> &'static Scheduler {
+        // SAFETY: SCHED-1: it lies in the same static as the worker.
+        unsafe { &*self.scheduler.get() }
+    }
+
+    /// Joins a scheduler, before the worker's first task.
+    pub(crate) fn join(&'static self, scheduler: &'static Scheduler, index: usize) {
+        self.scheduler.set(scheduler);
+        self.index.set(index as u32);
+        self.sharing.set(scheduler.is_stealing());
+        self.searching.set(false);
+        scheduler.enlist(index, self);
     }
 
     /// The loop; there is one between start and close.
@@ -129,11 +180,17 @@ impl Worker {
 
     /// The slots for tasks that have used up their own.
     pub(crate) fn spares(&self) -> &'static [Slot] {
-        self.spares.get().unwrap_or_default()
+        let data = self.spares.get();
+        if data.is_null() {
+            return &[];
+        }
+        // SAFETY: WORKER-1: the slice that `set_spares` was given.
+        unsafe { core::slice::from_raw_parts(data, self.spares_len.load(Ordering::Relaxed) as usize) }
     }
 
     pub(crate) fn set_spares(&self, spares: &'static [Slot]) {
-        self.spares.set(Some(spares));
+        self.spares_len.store(spares.len() as u32, Ordering::Relaxed);
+        self.spares.set(spares.as_ptr());
     }
 
     /// When a turn ends its sleep at the latest, in nanoseconds of the loop's clock.
@@ -152,10 +209,16 @@ impl Worker {
 
     fn ring(&self) {
         if self.parker.must_ring() {
-            let bell = *self.bell.lock();
-            if let Some(bell) = bell {
-                bell.ring();
-            }
+            self.ring_bell();
+        }
+    }
+
+    /// Ends the present or the next sleep.
+    #[cold]
+    pub(crate) fn ring_bell(&self) {
+        let bell = *self.bell.lock();
+        if let Some(bell) = bell {
+            bell.ring();
         }
     }
 
@@ -214,7 +277,11 @@ impl Worker {
         let mine = |s: &&Slot| s.is_free() && s.owner.get() == task.0;
         let nobodys = |s: &&Slot| s.is_free() && s.owner.get().is_null();
         let spares = self.spares();
-        if let Some(slot) = spares.iter().find(mine) {
+        // Also one that it took on another worker: a slot is memory, and whichever loop it is given to next is
+        // its loop.
+        if taken.get() > 0
+            && let Some(slot) = self.all_spares().find(mine)
+        {
             return Some(slot);
         }
         if taken.get() >= self.spares_per_task.get() {
@@ -226,9 +293,38 @@ impl Worker {
         Some(slot)
     }
 
-    /// Whether a slot is one of this worker's spares.
+    /// The spares of all workers among which a task moves.
+    pub(crate) fn all_spares(&self) -> impl Iterator<Item = &'static Slot> + Clone {
+        self.scheduler().workers().flat_map(Self::spares)
+    }
+
+    /// Whether a slot is one of those.
     pub(crate) fn is_spare(&self, slot: &Slot) -> bool {
-        self.spares().as_ptr_range().contains(&ptr::from_ref(slot))
+        let here = ptr::from_ref(slot);
+        self.scheduler().workers().any(|worker| worker.spares().as_ptr_range().contains(&here))
+    }
+}
+
+/// Counts what the owner starts; others see whether it moves.
+#[derive(Debug)]
+pub(crate) struct Tick(AtomicU32);
+
+impl Tick {
+    const fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// One more; the owner's.
+    #[inline]
+    pub fn count(&self) -> u32 {
+        let tick = self.0.load(Ordering::Relaxed).wrapping_add(1);
+        self.0.store(tick, Ordering::Relaxed);
+        tick
+    }
+
+    /// As anybody sees it.
+    pub fn seen(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

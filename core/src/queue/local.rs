@@ -47,6 +47,21 @@ impl LocalQueue {
         Some(TaskRef(head))
     }
 
+    /// Moves all of another list to the end of this one.
+    pub fn append(&self, other: &LocalQueue) {
+        let first = other.head.replace(ptr::null());
+        let last = other.tail.replace(ptr::null());
+        if first.is_null() {
+            return;
+        }
+        let tail = self.tail.replace(last);
+        if tail.is_null() {
+            self.head.set(first);
+        } else {
+            TaskRef(tail).header().next.store(first.cast_mut(), Ordering::Relaxed);
+        }
+    }
+
     /// Takes one task out of the middle; false when it is not here.
     pub fn remove(&self, task: TaskRef) -> bool {
         let mut found = false;

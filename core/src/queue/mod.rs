@@ -4,8 +4,14 @@ mod inbox;
 #[cfg(all(test, loom))]
 mod inbox_loom;
 #[cfg(not(loom))]
+mod injector;
+#[cfg(not(loom))]
 mod local;
+mod steal;
 
 pub use inbox::{Chain, Inbox, InboxClosed, Linked};
 #[cfg(not(loom))]
+pub(crate) use injector::Injector;
+#[cfg(not(loom))]
 pub(crate) use local::LocalQueue;
+pub use steal::{Least, StealQueue};

@@ -214,7 +214,7 @@ impl<'scope> Scope<'scope, '_> {
         let vtable = const { &StackBody::<F>::vtable::<K>() };
         // SAFETY: the vtable is this body's; SCOPE-1 keeps it until its future is gone, after which the vtable
         // does not look at it. One reference for the runner, one for the handle.
-        unsafe { claimed.publish(worker, vtable, ptr::from_ref(body).cast_mut().cast(), 2) };
+        unsafe { claimed.publish(worker, vtable, ptr::from_ref(body).cast_mut().cast(), 2, true) };
         Ok(ScopedHandle { handle: AbortHandle::of(task), scope: PhantomData })
     }
 }

@@ -62,7 +62,7 @@ impl<const K: usize> Drop for Claimed<K> {
 }
 
 impl<const K: usize> Claimed<K> {
-    /// Publishes the task with its body at `place`.
+    /// Publishes the task with its body at `place`; one that is not `pinned` may move to other workers.
     ///
     /// # Safety
     /// `vtable` works on a `TableBlock<K>` with what lies at `place`, which stays there until `release`.
@@ -72,6 +72,7 @@ impl<const K: usize> Claimed<K> {
         vtable: &'static TaskVtable,
         place: *mut (),
         refs: u32,
+        pinned: bool,
     ) {
         let (task, control) = (self.task, self.control);
         core::mem::forget(self);
@@ -81,7 +82,7 @@ impl<const K: usize> Claimed<K> {
             (*block).place.set(place);
             (*block).control.set(Some(control));
         }
-        task.publish_on(worker, vtable, refs);
+        task.publish_on(worker, vtable, refs, pinned);
     }
 }
 
@@ -143,6 +144,8 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
             stride: size_of::<TableBlock<K>>(),
             count: N as u32,
             body_offset: 0,
+            // Each spawn says it of its own task.
+            pinned: false,
             vtable: Self::nobody(name),
         })
     }
@@ -167,10 +170,10 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
     pub fn spawn<F, A>(&'static self, alloc: A, future: F) -> Result<JoinHandle<F::Output>, Exhausted<F>>
     where
         F: Future + Send + 'static,
-        F::Output: 'static,
+        F::Output: Send + 'static,
         A: BodyAlloc,
     {
-        self.spawn_local(alloc, future)
+        self.spawn_as(alloc, future, false)
     }
 
     /// The same for a future that stays on this thread.
@@ -181,6 +184,20 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
         &'static self,
         alloc: A,
         future: F,
+    ) -> Result<JoinHandle<F::Output>, Exhausted<F>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+        A: BodyAlloc,
+    {
+        self.spawn_as(alloc, future, true)
+    }
+
+    fn spawn_as<F, A>(
+        &'static self,
+        alloc: A,
+        future: F,
+        pinned: bool,
     ) -> Result<JoinHandle<F::Output>, Exhausted<F>>
     where
         F: Future + 'static,
@@ -204,7 +221,7 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
         let task = claimed.task;
         let vtable = const { &ArenaBody::<F, A>::vtable::<K>() };
         // SAFETY: the vtable is this body's, and it stays until `release`.
-        unsafe { claimed.publish(worker, vtable, place.as_ptr().cast(), 2) };
+        unsafe { claimed.publish(worker, vtable, place.as_ptr().cast(), 2, pinned) };
         // SAFETY: the body lies there.
         let output = unsafe { (*place.as_ptr()).body.get() };
         Ok(JoinHandle::new(task, output.cast()))

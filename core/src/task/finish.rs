@@ -36,7 +36,7 @@ impl Drop for Unref {
 /// before the marking, so that no completion in between finds the count too low.
 #[cold]
 fn take_back_slots(worker: &'static Worker, task: TaskRef) {
-    let spares = worker.spares().iter().filter(|s| s.owner.get() == task.0);
+    let spares = worker.all_spares().filter(|s| s.owner.get() == task.0);
     let taken = task.slots().iter().filter(|s| !s.is_free()).count() as u32 + spares.clone().count() as u32;
     if taken == 0 {
         return;
@@ -51,7 +51,8 @@ fn take_back_slots(worker: &'static Worker, task: TaskRef) {
     for slot in spares {
         if take_back(worker, slot) {
             pinned += 1;
-        } else if slot.is_free() {
+        } else {
+            // Free, or about to be freed by a loop that does not look at the owner any more (HOLD-2).
             slot.owner.set(core::ptr::null());
         }
     }

@@ -15,10 +15,10 @@
 //! task's number of slots on are set, and nobody clears them.
 
 use super::refs::Refs;
-use super::state::StateWord;
+use super::state::{self, StateWord};
 use super::vtable::TaskVtable;
 use crate::atomics::{AtomicPtr, Ordering};
-use crate::exec::{Worker, current};
+use crate::exec::{Target, Worker, current};
 use crate::op::Slot;
 use crate::queue::Linked;
 use core::cell::{Cell, UnsafeCell};
@@ -177,16 +177,39 @@ impl TaskRef {
         self.header().vtable.get().map_or("(free)", |v| v.name)
     }
 
-    /// Makes a claimed task live and queues it on this thread's worker, with so many references.
+    /// Makes a claimed task live and queues it on this thread's worker, with so many references. One that is
+    /// not `pinned` may move to the other workers.
     #[inline]
-    pub(crate) fn publish_on(self, worker: &'static Worker, vtable: &'static TaskVtable, refs: u32) {
+    pub(crate) fn publish_on(
+        self,
+        worker: &'static Worker,
+        vtable: &'static TaskVtable,
+        refs: u32,
+        pinned: bool,
+    ) {
+        self.publish(worker, vtable, refs, pinned || !worker.shares());
+        worker.push(self);
+    }
+
+    /// The same from outside of the worker's thread; the caller has begun a spawn there (SCHED-4).
+    pub(crate) fn publish_from_outside(self, target: Target, vtable: &'static TaskVtable, refs: u32) {
+        let Target { worker, pinned } = target;
+        self.publish(worker, vtable, refs, pinned);
+        if pinned {
+            worker.post_task(self);
+        } else {
+            worker.scheduler().inject(self);
+        }
+    }
+
+    #[inline]
+    fn publish(self, worker: &'static Worker, vtable: &'static TaskVtable, refs: u32, pinned: bool) {
         let header = self.header();
         header.vtable.set(Some(vtable));
         self.core().busy.set(vtable.busy);
         header.refs.begin(refs);
         header.home.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Relaxed);
-        header.state.publish();
-        worker.queue.push(self);
+        header.state.publish(if pinned { state::PINNED } else { 0 });
     }
 
     /// Puts the task where it runs next; the caller owns the queue place, and this thread is in a turn of
@@ -196,10 +219,23 @@ impl TaskRef {
         let home = self.header().home.load(Ordering::Relaxed);
         // SAFETY: a published task has a home, and workers are `'static` (WORKER-1).
         let home = unsafe { &*home };
-        if core::ptr::eq(worker, home) {
+        if self.header().state.load() & state::PINNED == 0 {
+            self.enqueue_anywhere(worker, home);
+        } else if core::ptr::eq(worker, home) {
             home.queue.push(self);
         } else {
             home.post_task(self);
+        }
+    }
+
+    /// The same for a task that may move: to this thread's worker, if that is one of those that share it.
+    #[inline]
+    fn enqueue_anywhere(self, worker: *const Worker, home: &'static Worker) {
+        let scheduler = home.scheduler();
+        // SAFETY: CURRENT-1 and WORKER-1.
+        match unsafe { worker.as_ref() } {
+            Some(worker) if core::ptr::eq(worker.scheduler(), scheduler) => worker.push_shared(self),
+            _ => scheduler.inject(self),
         }
     }
 }

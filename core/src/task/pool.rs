@@ -8,7 +8,7 @@ use super::header::{Header, TaskRef};
 use super::join::JoinHandle;
 use super::vtable::TaskVtable;
 use crate::atomics::{AtomicPtr, AtomicU8, Ordering};
-use crate::exec::current;
+use crate::exec::{Remote, current};
 use crate::op::WakerCell;
 use core::cell::Cell;
 use core::future::Future;
@@ -47,6 +47,8 @@ pub(crate) struct PoolInfo {
     pub stride: usize,
     pub count: u32,
     pub body_offset: usize,
+    /// Its tasks stay on their thread.
+    pub pinned: bool,
     pub vtable: TaskVtable,
 }
 
@@ -236,6 +238,21 @@ impl<A, T> Pool<A, T> {
         }
     }
 
+    /// Starts a task on another runtime, from any thread.
+    ///
+    /// # Errors
+    /// As [`Reservation::spawn_on`], and when the pool is full.
+    pub fn spawn_on(self, remote: &Remote, args: A) -> Result<JoinHandle<T>, SpawnError<A>> {
+        match self.try_reserve() {
+            Ok(reservation) => reservation.spawn_on(remote, args),
+            Err(reason) => Err(SpawnError { args, reason }),
+        }
+    }
+
+    fn handle(self, task: TaskRef) -> JoinHandle<T> {
+        JoinHandle::new(task, task.0.cast::<u8>().wrapping_add(self.info.body_offset).cast())
+    }
+
     /// Claims a block without waiting.
     ///
     /// # Errors
@@ -273,6 +290,11 @@ pub enum ReserveError {
     },
     /// This thread is not inside a runtime, or the runtime is closing.
     NoRuntime,
+    /// A task of `#[task(local)]` cannot be started from another thread.
+    StaysHere {
+        /// The task.
+        task: &'static str,
+    },
 }
 
 impl core::fmt::Display for ReserveError {
@@ -285,6 +307,10 @@ impl core::fmt::Display for ReserveError {
             ),
             Self::NoRuntime => f.write_str(
                 "this thread is not inside an open runtime: spawn from within `block_on`, `enter` or a task",
+            ),
+            Self::StaysHere { task } => write!(
+                f,
+                "task `{task}` stays on its thread, so no other one starts it: drop `local`, or spawn it there"
             ),
         }
     }
@@ -336,8 +362,27 @@ impl<A, T> Reservation<A, T> {
         // reservation's drop gives the block back.
         unsafe { (pool.write)(task.0, args) };
         core::mem::forget(self);
-        task.publish_on(worker, &pool.info.vtable, 2);
-        Ok(JoinHandle::new(task, task.0.cast::<u8>().wrapping_add(pool.info.body_offset).cast()))
+        task.publish_on(worker, &pool.info.vtable, 2, pool.info.pinned);
+        Ok(pool.handle(task))
+    }
+
+    /// Starts the task on another runtime, from any thread.
+    ///
+    /// # Errors
+    /// [`SpawnError`] with the arguments when that runtime is not open, or the task stays on its thread.
+    pub fn spawn_on(self, remote: &Remote, args: A) -> Result<JoinHandle<T>, SpawnError<A>> {
+        let (pool, task) = (self.pool, self.task);
+        if pool.info.pinned {
+            return Err(SpawnError { args, reason: ReserveError::StaysHere { task: pool.info.vtable.name } });
+        }
+        let Some((_spawning, target)) = remote.target() else {
+            return Err(SpawnError { args, reason: ReserveError::NoRuntime });
+        };
+        // SAFETY: as in `spawn`.
+        unsafe { (pool.write)(task.0, args) };
+        core::mem::forget(self);
+        task.publish_from_outside(target, &pool.info.vtable, 2);
+        Ok(pool.handle(task))
     }
 }
 

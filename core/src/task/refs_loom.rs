@@ -28,7 +28,7 @@ impl Block {
             releases: AtomicU32::new(0),
         };
         block.refs.begin(refs);
-        block.word.publish();
+        block.word.publish(0);
         block.word.start();
         Arc::new(block)
     }

@@ -2,7 +2,7 @@
 //!
 //! | step | instruction | yours when |
 //! |---|---|---|
-//! | publish | `swap(LIVE \| QUEUED \| CLAIMED)` | always: the block is claimed and unpublished |
+//! | publish | `swap(LIVE \| QUEUED \| CLAIMED \| kind)` | always: the block is claimed and unpublished |
 //! | wake | `fetch_or(QUEUED)` | it was LIVE and neither QUEUED nor RUNNING |
 //! | abort | `fetch_or(ABORTED \| QUEUED)` | the same test |
 //! | start | QUEUED to RUNNING, `fetch_add(RUNNING - QUEUED)` | always: only the owner of the queue place starts |
@@ -45,6 +45,9 @@ pub const PANICKED: u32 = 1 << 8;
 /// Its body is gone although it did not end in order: there is nothing left to stop.
 pub const BODY_GONE: u32 = 1 << 9;
 
+/// It stays on the worker of its `home`: set by publish, and the same until release.
+pub const PINNED: u32 = 1 << 10;
+
 /// See the module's table.
 #[derive(Debug)]
 pub struct StateWord(AtomicU32);
@@ -61,10 +64,11 @@ impl StateWord {
         self.0.load(Ordering::Acquire)
     }
 
-    /// The block has a body: the caller enqueues it.
+    /// The block has a body, of a kind that is [`PINNED`] or zero: the caller enqueues it.
     #[inline]
-    pub fn publish(&self) {
-        self.0.swap(LIVE | QUEUED | CLAIMED, Ordering::AcqRel);
+    pub fn publish(&self, kind: u32) {
+        debug_assert_eq!(kind & !PINNED, 0);
+        self.0.swap(LIVE | QUEUED | CLAIMED | kind, Ordering::AcqRel);
     }
 
     /// True when the caller owns the queue place and must enqueue.

@@ -33,7 +33,7 @@ impl Task {
 
     fn published() -> Arc<Self> {
         let task = Self::free();
-        task.word.publish();
+        task.word.publish(0);
         task
     }
 
@@ -322,7 +322,7 @@ fn a_block_that_looks_live_before_its_body_is_written_runs_nothing() {
                 }
             })
         };
-        task.word.publish();
+        task.word.publish(0);
         task.word.start();
         task.word.pending().then_some(()).unwrap_or(());
         task.body.set(7);
@@ -339,7 +339,7 @@ fn a_publish_beside_a_stale_wake_enqueues_once() {
             thread::spawn(move || task.word.wake())
         };
         task.body.set(7);
-        task.word.publish();
+        task.word.publish(0);
         assert!(!stale.join().unwrap(), "a stale wake owns nothing while the publisher does");
         assert_eq!(task.word.start(), LIVE | QUEUED | CLAIMED);
     });
@@ -362,7 +362,7 @@ fn a_stale_wake_after_the_end_enqueues_nothing_and_spoils_nothing() {
             if polls == 2 {
                 task.word.done();
                 task.word.free();
-                task.word.publish();
+                task.word.publish(0);
                 task.poll();
             }
         }

@@ -60,10 +60,11 @@ pub const fn check_limits<const N: usize, const K: usize, const B: usize>() {
     assert!(B <= u32::MAX as usize, "a task has at most 2^32 - 1 bytes");
 }
 
-/// Fails to compile for a future that is not Send.
+/// Fails to compile for a future that is not Send, or whose output is not.
 pub const fn require_send<A, F: TaskFn<A>>(_: F)
 where
     F::Fut: Send,
+    F::Out: Send,
 {
 }
 
@@ -110,6 +111,7 @@ impl<const SIZE: usize> Default for PoolStorage<SIZE> {
 pub unsafe fn pool_of<A, F: TaskFn<A>, const N: usize, const K: usize, const B: usize, const SIZE: usize>(
     storage: &'static PoolStorage<SIZE>,
     name: &'static str,
+    pinned: bool,
     _: F,
 ) -> Pool<A, F::Out> {
     const {
@@ -123,6 +125,7 @@ pub unsafe fn pool_of<A, F: TaskFn<A>, const N: usize, const K: usize, const B: 
             stride: size_of::<Block<F::Fut, K, B>>(),
             count: N as u32,
             body_offset: Block::<F::Fut, K, B>::BODY_OFFSET,
+            pinned,
             vtable: Block::<F::Fut, K, B>::vtable(name, core::ptr::from_ref(&storage.control).cast()),
         }
     });

@@ -1,0 +1,197 @@
+//! The close of a worker, in steps, so that one thread may close several in any order.
+//!
+//! ```text
+//!  NotYet --> Stopping ------------> Draining ---------------> Waiting ------------> Closed
+//!             no spawns here any     every task is aborted,    nothing is in         inboxes closed, what the
+//!             more; all have         every operation           flight here, no       system still holds is
+//!             stopped (SCHED-4)      cancelled                 task lives anywhere   detached
+//! ```
+//!
+//! CLOSE-1: once all have stopped there is no new task; so "no task lives" stays true once it is, and then nothing
+//! is pushed anywhere any more. CLOSE-2: a worker takes messages until all are drained, since the others'
+//! slots, blocks and handles come back through it. CLOSE-3: at its deadline a worker goes on alone: what it
+//! lets go then stays the system's, and its storage is not started again.
+
+use super::current::{Entered, Outside};
+use super::scheduler::Ack;
+use super::turn::Budget;
+use super::worker::{CLOSING, IDLE, Worker};
+use crate::atomics::Ordering;
+use crate::op::{IN_FLIGHT, Slot};
+use crate::task::{self, TaskRef, state};
+
+/// Starts of aborted bodies at the end of a close.
+const CLOSE_POLLS: u32 = 1 << 24;
+
+/// How a close ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CloseReport {
+    /// Tasks that were aborted.
+    pub aborted: u32,
+    /// Operations that the system still holds; their slots, buffers and blocks are never used again.
+    pub detached: u32,
+}
+
+/// How far it is, and when it goes on alone.
+#[derive(Debug)]
+pub(super) enum Closing {
+    NotYet,
+    Stopping(u64),
+    Draining(u64, CloseReport),
+    Waiting(u64, CloseReport),
+    Closed(CloseReport),
+}
+
+impl Closing {
+    /// One step; a turn of the worker where there is nothing else to do, which may sleep if `sleep`.
+    pub fn step(&mut self, worker: &'static Worker, timeout_ns: u64, sleep: bool) -> Option<CloseReport> {
+        if let Self::Closed(report) = *self {
+            return Some(report);
+        }
+        let _outside = Outside::new();
+        let late = |deadline: u64| worker.event_loop().now() >= deadline;
+        let budget = Budget { polls: 256, sleep };
+        match *self {
+            Self::NotYet => {
+                let deadline = worker.event_loop().now().saturating_add(timeout_ns);
+                worker.stop();
+                worker.set_wake_at(deadline);
+                *self = Self::Stopping(deadline);
+            }
+            Self::Stopping(deadline) => {
+                if worker.scheduler().has_stopped() || late(deadline) {
+                    let aborted = worker.abort_all();
+                    *self = Self::Draining(deadline, CloseReport { aborted, detached: 0 });
+                } else {
+                    worker.turn(budget);
+                }
+            }
+            Self::Draining(deadline, report) => {
+                if worker.is_drained() || late(deadline) {
+                    worker.scheduler().acknowledge(Ack::Drained, worker.index.get() as usize);
+                    *self = Self::Waiting(deadline, report);
+                } else {
+                    worker.turn(budget);
+                }
+            }
+            Self::Waiting(deadline, report) => {
+                if worker.scheduler().all(Ack::Drained) || late(deadline) {
+                    *self = Self::Closed(worker.let_everything_go(report));
+                } else {
+                    worker.turn(budget);
+                }
+            }
+            Self::Closed(_) => {}
+        }
+        match *self {
+            Self::Closed(report) => Some(report),
+            _ => None,
+        }
+    }
+}
+
+impl Worker {
+    /// Takes no spawns any more.
+    fn stop(&'static self) {
+        self.life.store(CLOSING, Ordering::Relaxed);
+        self.scheduler().request_close();
+        self.open.set(None);
+        {
+            // One whose run was forgotten: later its wakes would find a closed inbox.
+            let _entered = Entered::new(self);
+            super::root::end(self, TaskRef(self.root.get()));
+        }
+        self.scheduler().acknowledge(Ack::Stopped, self.index.get() as usize);
+    }
+
+    /// Aborts what lives, and cancels what is in flight here. Answers how many tasks there were on this worker.
+    fn abort_all(&'static self) -> u32 {
+        let mut aborted = 0;
+        self.for_each_live(|task| {
+            let here = task.header().home.load(Ordering::Relaxed).cast_const() == core::ptr::from_ref(self);
+            if task.header().state.load() & state::ABORTED == 0 && here {
+                aborted += 1;
+            }
+            let _entered = Entered::new(self);
+            task.abort();
+        });
+        self.for_each_slot(|slot| self.orphan_with_waker(slot));
+        aborted
+    }
+
+    /// CLOSE-1.
+    fn is_drained(&'static self) -> bool {
+        let mut live = false;
+        if self.in_flight.get() == 0 && self.has_no_task() {
+            self.for_each_live(|_| live = true);
+        }
+        self.in_flight.get() == 0 && !live && self.has_no_task() && self.inbox.is_empty()
+    }
+
+    fn let_everything_go(&'static self, mut report: CloseReport) -> CloseReport {
+        self.set_wake_at(u64::MAX);
+        for task in self.inbox.close() {
+            // Aborted, and stopped below.
+            self.queue.push(TaskRef(task));
+        }
+        for slot in self.posts.close() {
+            // SAFETY: SLOT-3.
+            self.take_post(unsafe { &*slot });
+        }
+        {
+            let _entered = Entered::new(self);
+            self.dispatch();
+            // Aborted bodies that the deadline left are dropped now, on their own thread: nothing waits for the
+            // system any more.
+            self.run_tasks(CLOSE_POLLS);
+            self.dispatch();
+        }
+        self.for_each_slot(|slot| {
+            report.detached += 1;
+            let waker = slot.take_waker();
+            slot.set_detached();
+            // Handles elsewhere learn that it is closed.
+            for waker in [waker, slot.alt_waker.take()].into_iter().flatten() {
+                waker.wake();
+            }
+        });
+        if self.searching.replace(false) {
+            self.scheduler().end_search();
+        }
+        self.event_loop().close();
+        self.event_loop.set(None);
+        self.set_bell(None);
+        // A body that still does not stop keeps the storage from being started again, perhaps elsewhere.
+        if report.detached == 0 && self.has_no_task() {
+            self.life.store(IDLE, Ordering::Release);
+        }
+        self.scheduler().closed(self.index.get() as usize);
+        report
+    }
+
+    /// Every task of this worker's scheduler that has not ended.
+    fn for_each_live(&self, mut f: impl FnMut(TaskRef)) {
+        task::for_each_task(|task, _| {
+            // SAFETY: WORKER-1; a live task has a home.
+            let home = unsafe { task.header().home.load(Ordering::Relaxed).as_ref() };
+            if task.header().state.load() & state::LIVE != 0
+                && home.is_some_and(|home| core::ptr::eq(home.scheduler(), self.scheduler()))
+            {
+                f(task);
+            }
+        });
+    }
+
+    /// Every slot in flight on this worker.
+    fn for_each_slot(&self, mut f: impl FnMut(&'static Slot)) {
+        let mut look = |slot: &'static Slot| {
+            if slot.observe().0 == IN_FLIGHT && core::ptr::eq(slot.worker.get(), self) {
+                f(slot);
+            }
+        };
+        task::for_each_task(|_, slots| slots.iter().for_each(&mut look));
+        TaskRef(self.root.get()).slots().iter().for_each(&mut look);
+        self.all_spares().for_each(&mut look);
+        crate::file::for_each_slot(&mut look);
+    }
+}

@@ -1,0 +1,58 @@
+//! A runtime as other threads see it: where they may spawn.
+
+use super::scheduler::{Scheduler, Spawning};
+use super::worker::{STARTED, Worker};
+use crate::atomics::Ordering;
+
+/// A handle to a runtime's workers, for spawning from any thread. It keeps nothing alive: when the runtime has
+/// closed, spawns are refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Remote {
+    scheduler: &'static Scheduler,
+    worker: Option<usize>,
+}
+
+/// Where a task from outside goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub worker: &'static Worker,
+    pub pinned: bool,
+}
+
+impl Remote {
+    pub(crate) fn new(scheduler: &'static Scheduler) -> Self {
+        Self { scheduler, worker: None }
+    }
+
+    /// The same for one worker: what is spawned there stays there. None when there is no such worker.
+    pub fn worker(self, index: usize) -> Option<Self> {
+        (index < self.scheduler.count()).then_some(Self { worker: Some(index), ..self })
+    }
+
+    /// How many workers the runtime has.
+    pub fn workers(&self) -> usize {
+        self.scheduler.count()
+    }
+
+    /// Whether it takes spawns.
+    pub fn is_open(&self) -> bool {
+        !self.scheduler.is_closing()
+    }
+
+    /// Asks the runtime to close. Its threads do, soon; nobody waits here.
+    pub fn request_close(&self) {
+        self.scheduler.request_close();
+    }
+
+    /// Begins a spawn; none when the runtime takes no more.
+    pub(crate) fn target(&self) -> Option<(Spawning, Target)> {
+        let spawning = self.scheduler.begin_spawn()?;
+        let worker = match self.worker {
+            Some(index) => self.scheduler.worker(index),
+            None => self.scheduler.next_worker(),
+        }
+        .filter(|worker| worker.life.load(Ordering::Acquire) == STARTED)?;
+        let pinned = self.worker.is_some() || !self.scheduler.is_stealing();
+        Some((spawning, Target { worker, pinned }))
+    }
+}

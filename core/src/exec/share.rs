@@ -1,0 +1,207 @@
+//! A worker's part in its scheduler: where ready tasks go, where the next one comes from, and whose it takes.
+//!
+//! A task that may move goes into the ring of whichever worker made it ready; the rest stays in the worker's own
+//! list. There is no slot for "the next one": with a single task in the ring nobody is called and nobody steals,
+//! so two tasks that talk to each other stay on one worker all the same, and no task jumps the line.
+//!
+//! SHARE-1: a worker that has called nobody since the ring held half as many tasks calls one when it holds two
+//! or more; the called one calls the next if it leaves something. SHARE-2: a single task is taken only
+//! from a worker that has started nothing for some looks of the thief's.
+
+use super::stats::count;
+use super::worker::Worker;
+use crate::queue::{Least, LocalQueue};
+use crate::task::{TaskRef, state};
+use core::ptr;
+
+/// Tasks of the ring.
+pub(crate) const RING: usize = 256;
+/// So many tasks are started between two looks at what came from outside.
+const OUTSIDE_EVERY: u32 = 61;
+/// After so many looks at a victim that does not move, its one task is taken.
+const STUCK_LOOKS: u32 = 24;
+/// At most so many are taken from outside at once.
+const OUTSIDE_MOST: usize = RING / 2;
+
+impl Worker {
+    /// Whether tasks may leave this worker and come to it.
+    #[inline]
+    pub(crate) fn shares(&self) -> bool {
+        self.sharing.get()
+    }
+
+    /// Puts a ready task where it runs next, on this worker's thread.
+    #[inline]
+    pub(crate) fn push(&'static self, task: TaskRef) {
+        if !self.shares() || task.header().state.load() & state::PINNED != 0 {
+            self.queue.push(task);
+        } else {
+            self.push_shared(task);
+        }
+    }
+
+    /// The same for a task that may move, on a worker that shares.
+    #[inline]
+    pub(crate) fn push_shared(&'static self, task: TaskRef) {
+        match self.ring.push(task.0) {
+            Ok(len) if len < self.call_at.get() => {}
+            Ok(len) => {
+                // SHARE-1.
+                self.call_at.set(len * 2);
+                self.scheduler().notify();
+            }
+            Err(_) => self.spill(task),
+        }
+    }
+
+    /// Half of a full ring, and a task that came then, for everybody.
+    #[cold]
+    fn spill(&'static self, task: TaskRef) {
+        count(&self.stats.spilled);
+        let (tasks, mut len) = (LocalQueue::new(), 1);
+        self.ring.spill(|task| {
+            len += 1;
+            tasks.push(TaskRef(task));
+        });
+        tasks.push(task);
+        self.scheduler().inject_all(&tasks, len);
+    }
+
+    /// Whether no task is ready here.
+    #[inline]
+    pub(crate) fn has_no_task(&self) -> bool {
+        self.queue.is_empty() && (!self.shares() || self.ring.is_empty())
+    }
+
+    /// The task to start next.
+    #[inline]
+    pub(crate) fn next_task(&'static self) -> Option<TaskRef> {
+        if self.shares() { self.next_of_both() } else { self.queue.pop() }
+    }
+
+    fn next_of_both(&'static self) -> Option<TaskRef> {
+        let tick = self.tick.count();
+        self.call_at.set(2);
+        if self.searching.get() {
+            // There may be something; whoever is called next finds out.
+            self.end_search(!self.has_no_task());
+        }
+        if tick % OUTSIDE_EVERY == 0
+            && let Some(task) = self.take_injected()
+        {
+            return Some(task);
+        }
+        // In turns, so that neither waits for the other to be empty.
+        let own = || self.ring.pop().map(TaskRef);
+        let here =
+            if tick % 2 == 0 { own().or_else(|| self.queue.pop()) } else { self.queue.pop().or_else(own) };
+        here.or_else(|| self.take_injected())
+    }
+
+    /// A batch of what came from outside: the first one, and the rest into the ring.
+    fn take_injected(&'static self) -> Option<TaskRef> {
+        let injector = &self.scheduler().injector;
+        let len = injector.len();
+        if len == 0 {
+            return None;
+        }
+        let room = RING - self.ring.len();
+        let share = (len / self.scheduler().count() + 1).min(OUTSIDE_MOST).min(room + 1);
+        let mut first = None;
+        injector.take(share, |task| {
+            if first.is_none() {
+                first = Some(task);
+            } else if self.ring.push(task.0).is_err() {
+                self.spill(task);
+            }
+        });
+        if self.scheduler().injector.len() > 0 {
+            self.scheduler().notify();
+        }
+        first
+    }
+
+    /// Looks for work elsewhere, so many times; true when there is some here now.
+    #[cold]
+    pub(crate) fn search(&'static self, looks: u32) -> bool {
+        if !self.searching.get() {
+            if !self.scheduler().begin_search() {
+                return false;
+            }
+            self.searching.set(true);
+        }
+        for look in 0..looks.max(1) {
+            if look > 0 {
+                for _ in 0..16 {
+                    crate::atomics::relax();
+                }
+            }
+            if self.take_from_others() || !self.inbox.is_empty() || !self.posts.is_empty() {
+                self.end_search(true);
+                return true;
+            }
+        }
+        self.end_search(false);
+        false
+    }
+
+    /// Leaves the searchers (SCHED-2). The last one that goes with work calls the next.
+    fn end_search(&'static self, found: bool) {
+        self.searching.set(false);
+        if self.scheduler().end_search() && found {
+            self.scheduler().notify();
+        }
+    }
+
+    fn take_from_others(&'static self) -> bool {
+        if let Some(task) = self.take_injected() {
+            // It owns a queue place; back into the ring, so that it is started like every other.
+            if self.ring.push(task.0).is_err() {
+                self.spill(task);
+            }
+            return true;
+        }
+        let scheduler = self.scheduler();
+        let count_of = scheduler.count();
+        let first = self.next_random() as usize;
+        for step in 0..count_of {
+            let index = first.wrapping_add(step) % count_of;
+            let Some(victim) = scheduler.worker(index).filter(|w| !ptr::eq(*w, self)) else { continue };
+            let stolen = self.ring.steal_from(&victim.ring, self.content_with(victim, index));
+            if stolen > 0 {
+                self.stats.stolen.set(self.stats.stolen.get() + stolen as u64);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// SHARE-2.
+    fn content_with(&self, victim: &Worker, index: usize) -> Least {
+        if victim.ring.len() != 1 {
+            return Least::Two;
+        }
+        let (index, tick) = (index as u32, victim.tick.seen());
+        let (watched, at, looks) = self.watched.get();
+        let looks = if (watched, at) == (index, tick) { looks + 1 } else { 0 };
+        self.watched.set((index, tick, looks));
+        if looks >= STUCK_LOOKS { Least::One } else { Least::Two }
+    }
+
+    /// The last look before a sleep: whether others have nothing that this one would take.
+    pub(crate) fn others_have_nothing(&'static self) -> bool {
+        let scheduler = self.scheduler();
+        scheduler.injector.len() == 0
+            && scheduler.workers().all(|worker| ptr::eq(worker, self) || worker.ring.len() < 2)
+    }
+
+    /// Which victim comes first (G. Marsaglia, "Xorshift RNGs", 2003).
+    fn next_random(&self) -> u32 {
+        let mut x = self.random.get().wrapping_add(self.index.get() + 1);
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random.set(x);
+        x
+    }
+}

@@ -1,0 +1,90 @@
+//! The memory of several workers that share work.
+
+use super::executor::{Executor, StartError};
+use super::remote::Remote;
+use super::scheduler::{Mode, Scheduler, WORKERS_MAX};
+use super::worker::WorkerStorage;
+use crate::event_loop::EventLoop;
+
+/// How many times a worker looks around before it sleeps, unless it is told otherwise: some microseconds,
+/// where waking it takes twenty.
+pub const LOOKS: u32 = 64;
+
+/// The memory of up to `WORKERS` workers; see [`WorkerStorage`] for the other numbers.
+///
+/// Zero until started, so a static of this type lies in `.bss`.
+#[derive(Debug)]
+pub struct SchedulerStorage<const WORKERS: usize, const ROOT_OPS: usize = 16, const SPARES: usize = 64> {
+    scheduler: Scheduler,
+    workers: [WorkerStorage<ROOT_OPS, SPARES>; WORKERS],
+}
+
+impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize>
+    SchedulerStorage<WORKERS, ROOT_OPS, SPARES>
+{
+    /// Storage for that many workers.
+    pub const fn new() -> Self {
+        const { assert!(0 < WORKERS && WORKERS <= WORKERS_MAX, "a scheduler has 1 to 32 workers") };
+        Self { scheduler: Scheduler::new(), workers: [const { WorkerStorage::new() }; WORKERS] }
+    }
+
+    /// Opens the scheduler for `workers` workers, each of which then [`start`](Self::start)s on its thread.
+    /// Before it sleeps, each looks around `looks` times for work; [`LOOKS`] suits a machine where waking
+    /// a thread is expensive.
+    ///
+    /// # Errors
+    /// [`StartError`] when it is in use.
+    ///
+    /// # Panics
+    /// When `workers` is zero or more than `WORKERS`.
+    pub fn open(&'static self, workers: usize, mode: Mode, looks: u32) -> Result<Remote, StartError> {
+        assert!(
+            workers <= WORKERS,
+            "unboxed: this storage has room for {WORKERS} workers, not for {workers}"
+        );
+        if self.scheduler.open(workers, mode, looks) {
+            Ok(Remote::new(&self.scheduler))
+        } else {
+            Err(StartError)
+        }
+    }
+
+    /// Starts one of the workers on this thread, over `event_loop`. One thread may start several, and turn
+    /// them as it likes.
+    ///
+    /// # Errors
+    /// [`StartError`] when that worker or the loop is in use, or the scheduler is not open.
+    ///
+    /// # Panics
+    /// When there is no such worker.
+    pub fn start(
+        &'static self,
+        index: usize,
+        event_loop: &'static dyn EventLoop,
+        spares_per_task: u32,
+    ) -> Result<Executor, StartError> {
+        assert!(index < self.scheduler.count(), "unboxed: there is no worker {index}");
+        if self.scheduler.is_closing() {
+            return Err(StartError);
+        }
+        Executor::start_in(&self.scheduler, index, &self.workers[index], event_loop, spares_per_task)
+    }
+
+    /// Says that a worker will not start, so that the close of the others does not wait for it.
+    pub fn absent(&'static self, index: usize) {
+        self.scheduler.absent(index);
+    }
+
+    /// For other threads.
+    pub fn remote(&'static self) -> Remote {
+        Remote::new(&self.scheduler)
+    }
+}
+
+impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize> Default
+    for SchedulerStorage<WORKERS, ROOT_OPS, SPARES>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
