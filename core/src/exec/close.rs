@@ -30,6 +30,8 @@ pub struct CloseReport {
     pub aborted: u32,
     /// Operations that the system still holds; their slots, buffers and blocks are never used again.
     pub detached: u32,
+    /// Workers that were still inside a poll when the time was up. Their threads go on, and are nobody's.
+    pub stuck: u32,
 }
 
 /// How far it is, and when it goes on alone.
@@ -61,7 +63,7 @@ impl Closing {
             Self::Stopping(deadline) => {
                 if worker.scheduler().has_stopped() || late(deadline) {
                     let aborted = worker.abort_all();
-                    *self = Self::Draining(deadline, CloseReport { aborted, detached: 0 });
+                    *self = Self::Draining(deadline, CloseReport { aborted, ..CloseReport::default() });
                 } else {
                     worker.turn(budget);
                 }

@@ -116,7 +116,10 @@ impl Executor {
     /// When this thread is inside a runtime already.
     pub fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let _entered = super::current::Entered::new(self.worker);
-        f()
+        let result = f();
+        // The next turn may be far away.
+        self.worker.hand_over();
+        result
     }
 
     /// Makes a pinned future the root task, to be driven by [`RootRun::turn`].

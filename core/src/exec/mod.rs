@@ -55,7 +55,7 @@ pub use {
     remote::Remote,
     root::{RootRun, RootStep, Rooted},
     scheduler::{Mode, WORKERS_MAX},
-    stats::Stats,
+    stats::{Counter, Stats},
     storage::{LOOKS, SchedulerStorage},
     turn::{Budget, Turned},
     worker::{Worker, WorkerStorage},

@@ -1,6 +1,7 @@
 //! A runtime as other threads see it: where they may spawn.
 
 use super::scheduler::{Scheduler, Spawning};
+use super::stats::Stats;
 use super::worker::{STARTED, Worker};
 use crate::atomics::Ordering;
 
@@ -32,6 +33,14 @@ impl Remote {
     /// How many workers the runtime has.
     pub fn workers(&self) -> usize {
         self.scheduler.count()
+    }
+
+    /// The counters of one worker, if it has started.
+    pub fn stats(&self, worker: usize) -> Option<&'static Stats> {
+        if worker >= self.scheduler.count() {
+            return None;
+        }
+        self.scheduler.worker(worker).map(|worker| &worker.stats)
     }
 
     /// Whether it takes spawns.

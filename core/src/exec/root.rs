@@ -158,6 +158,7 @@ impl Drop for RootRun<'_> {
     fn drop(&mut self) {
         end(self.worker, self.task);
         let _last = self.task.header().refs.drop_one();
+        self.worker.hand_over();
     }
 }
 

@@ -241,12 +241,11 @@ impl Scheduler {
         usize::MAX >> (usize::BITS as usize - self.count())
     }
 
-    /// A worker, or for one that never started the one who knows, acknowledges.
+    /// A worker, or for one that never started the one who knows, acknowledges. Everybody looks again: the others
+    /// may sleep over what has just become true, that no task is left.
     pub(crate) fn acknowledge(&self, ack: Ack, index: usize) {
-        let acks = &self.acks[ack as usize];
-        if acks.fetch_or(1 << index, Ordering::AcqRel) | 1 << index == self.everyone() {
-            self.ring_all();
-        }
+        self.acks[ack as usize].fetch_or(1 << index, Ordering::AcqRel);
+        self.ring_all();
     }
 
     /// Whether everybody has.

@@ -67,6 +67,21 @@ impl Worker {
         self.scheduler().inject_all(&tasks, len);
     }
 
+    /// This worker's thread has something else to do: what may move is everybody's.
+    pub(crate) fn hand_over(&'static self) {
+        if !self.shares() {
+            return;
+        }
+        let (tasks, mut len) = (LocalQueue::new(), 0);
+        while let Some(task) = self.ring.pop() {
+            tasks.push(TaskRef(task));
+            len += 1;
+        }
+        if len > 0 {
+            self.scheduler().inject_all(&tasks, len);
+        }
+    }
+
     /// Whether no task is ready here.
     #[inline]
     pub(crate) fn has_no_task(&self) -> bool {
@@ -86,15 +101,18 @@ impl Worker {
             // There may be something; whoever is called next finds out.
             self.end_search(!self.has_no_task());
         }
-        if tick % OUTSIDE_EVERY == 0
+        if tick.is_multiple_of(OUTSIDE_EVERY)
             && let Some(task) = self.take_injected()
         {
             return Some(task);
         }
         // In turns, so that neither waits for the other to be empty.
         let own = || self.ring.pop().map(TaskRef);
-        let here =
-            if tick % 2 == 0 { own().or_else(|| self.queue.pop()) } else { self.queue.pop().or_else(own) };
+        let here = if tick.is_multiple_of(2) {
+            own().or_else(|| self.queue.pop())
+        } else {
+            self.queue.pop().or_else(own)
+        };
         here.or_else(|| self.take_injected())
     }
 
@@ -129,6 +147,10 @@ impl Worker {
                 return false;
             }
             self.searching.set(true);
+        }
+        if !self.has_no_task() {
+            self.end_search(true);
+            return true;
         }
         for look in 0..looks.max(1) {
             if look > 0 {
@@ -169,7 +191,7 @@ impl Worker {
             let Some(victim) = scheduler.worker(index).filter(|w| !ptr::eq(*w, self)) else { continue };
             let stolen = self.ring.steal_from(&victim.ring, self.content_with(victim, index));
             if stolen > 0 {
-                self.stats.stolen.set(self.stats.stolen.get() + stolen as u64);
+                self.stats.stolen.add(stolen as u32);
                 return true;
             }
         }

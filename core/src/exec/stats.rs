@@ -1,51 +1,73 @@
-//! What a worker counts. Owner-only cells; read them between turns.
+//! What a worker counts. Only its own thread writes; everybody may read.
 
-use core::cell::Cell;
+use crate::atomics::{AtomicCount, Count, Ordering};
+
+/// One count. It is written without a locked instruction, so only by the worker's own thread.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicCount);
+
+impl Counter {
+    const fn new() -> Self {
+        Self(AtomicCount::new(0))
+    }
+
+    /// The count now, from any thread.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        #[allow(clippy::useless_conversion, reason = "a count has 32 bits on some machines")]
+        u64::from(self.0.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(crate) fn add(&self, more: u32) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(Count::from(more)), Ordering::Relaxed);
+    }
+}
 
 /// Counters of one worker.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// Polls of tasks.
-    pub polls: Cell<u64>,
+    pub polls: Counter,
     /// Operations submitted to the loop or the wheel.
-    pub submitted: Cell<u64>,
+    pub submitted: Counter,
     /// Operations whose future went away first.
-    pub orphaned: Cell<u64>,
+    pub orphaned: Counter,
     /// Operations that waited because the loop was full.
-    pub starved: Cell<u64>,
+    pub starved: Counter,
     /// Spare slots taken.
-    pub spares_taken: Cell<u64>,
+    pub spares_taken: Counter,
     /// Completions for activations that were gone.
-    pub stale_completions: Cell<u64>,
+    pub stale_completions: Counter,
     /// Tasks whose body panicked.
-    pub panics: Cell<u64>,
+    pub panics: Counter,
     /// Tasks taken from other workers.
-    pub stolen: Cell<u64>,
+    pub stolen: Counter,
     /// Times that the ring was full, and half of it went to everybody.
-    pub spilled: Cell<u64>,
+    pub spilled: Counter,
     /// Sleeps.
-    pub sleeps: Cell<u64>,
+    pub sleeps: Counter,
 }
 
 impl Stats {
     pub(crate) const fn new() -> Self {
         Self {
-            polls: Cell::new(0),
-            submitted: Cell::new(0),
-            orphaned: Cell::new(0),
-            starved: Cell::new(0),
-            spares_taken: Cell::new(0),
-            stale_completions: Cell::new(0),
-            panics: Cell::new(0),
-            stolen: Cell::new(0),
-            spilled: Cell::new(0),
-            sleeps: Cell::new(0),
+            polls: Counter::new(),
+            submitted: Counter::new(),
+            orphaned: Counter::new(),
+            starved: Counter::new(),
+            spares_taken: Counter::new(),
+            stale_completions: Counter::new(),
+            panics: Counter::new(),
+            stolen: Counter::new(),
+            spilled: Counter::new(),
+            sleeps: Counter::new(),
         }
     }
 }
 
 /// One more.
 #[inline]
-pub(crate) fn count(cell: &Cell<u64>) {
-    cell.set(cell.get().wrapping_add(1));
+pub(crate) fn count(counter: &Counter) {
+    counter.add(1);
 }

@@ -46,6 +46,10 @@ impl Worker {
         let polls = self.run_tasks(budget.polls);
         let completions = self.run_loop(budget.sleep);
         self.dispatch();
+        if self.searching.get() {
+            // It was called, and others rely on its search (SCHED-2): the next turn may be far away.
+            self.search(1);
+        }
         Turned { polls, completions, more: !self.has_no_task() }
     }
 
@@ -72,7 +76,7 @@ impl Worker {
             polls += 1;
             self.run(task);
         }
-        self.stats.polls.set(self.stats.polls.get() + u64::from(polls));
+        self.stats.polls.add(polls);
         polls
     }
 

@@ -233,14 +233,12 @@ impl Worker {
 
     /// A slot with a request from another thread; false when the worker is closed.
     #[cold]
-    pub(crate) fn post_slot(&self, slot: &'static Slot, ring: bool) -> bool {
+    pub(crate) fn post_slot(&self, slot: &'static Slot) -> bool {
         // SAFETY: SLOT-3; a slot is posted by whoever saw its request word empty.
         if unsafe { self.posts.push(slot) }.is_err() {
             return false;
         }
-        if ring {
-            self.ring();
-        }
+        self.ring();
         true
     }
 

@@ -241,15 +241,15 @@ fn abandon(slot: &'static Slot, generation: u32) {
 }
 
 impl Slot {
-    /// Leaves a request for the loop's thread. When its runtime is closed the caller is the only one left.
+    /// Leaves a request for the loop's thread, and wakes it: somebody may wait for the slot or for its block.
+    /// When its runtime is closed the caller is the only one left.
     pub(crate) fn ask(&'static self, generation: u32, bits: u32) {
         if !self.request(generation, bits) {
             return;
         }
         // SAFETY: WORKER-1; an activation has a worker.
         let worker = unsafe { &*self.worker.get() };
-        let ring = self.kind.get() != SlotKind::Timer || bits & REQ_DROP == 0;
-        if !worker.post_slot(self, ring) {
+        if !worker.post_slot(self) {
             worker.take_late_post(self);
         }
     }

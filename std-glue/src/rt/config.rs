@@ -1,33 +1,80 @@
 //! What a runtime may be told at its start.
 
 use crate::ring::{RingConfig, Rung};
+use unboxed_core::exec::{LOOKS, Mode};
 
-/// How a runtime starts. The defaults suit a service of some hundred connections.
+/// How a runtime starts. The defaults suit a service of some hundred connections on one thread.
 #[derive(Debug, Clone, Copy)]
 pub struct Config {
     pub(super) ring: RingConfig,
     pub(super) spares_per_task: u32,
+    pub(super) workers: usize,
+    pub(super) mode: Mode,
+    pub(super) looks: u32,
+    pub(super) pinned: bool,
+    pub(super) name: &'static str,
 }
 
 impl Config {
-    /// 256 submission entries, four spares a task, the best setup flags that the kernel takes.
+    /// One worker, 256 submission entries, four spares a task, the best setup flags that the kernel takes.
     pub const fn new() -> Self {
-        Self { ring: RingConfig::new(), spares_per_task: 4 }
+        Self {
+            ring: RingConfig::new(),
+            spares_per_task: 4,
+            workers: 1,
+            mode: Mode::Stealing,
+            looks: LOOKS,
+            pinned: false,
+            name: "unboxed",
+        }
     }
 
-    /// Entries of the submission queue; the kernel rounds up to a power of two.
+    /// How many workers share the tasks: the calling thread, and one thread more for each above one. Zero is
+    /// as many as the process may use processors; in any case at most what the runtime's storage has room for.
+    pub const fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Whether a task runs on any worker, or always on the one that spawned it.
+    pub const fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How often a worker of several looks around for work before it sleeps. More is a faster reaction and
+    /// more time burnt.
+    pub const fn looks(mut self, looks: u32) -> Self {
+        self.looks = looks;
+        self
+    }
+
+    /// Binds each worker's thread, the calling one too, to a processor of its own, in turn through those that
+    /// the process may use.
+    pub const fn pinned(mut self, pinned: bool) -> Self {
+        self.pinned = pinned;
+        self
+    }
+
+    /// What the threads are called, with their number behind it.
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Entries of each worker's submission queue; the kernel rounds up to a power of two.
     pub const fn entries(mut self, entries: u32) -> Self {
         self.ring.entries = entries;
         self
     }
 
-    /// Entries of the completion queue; twice the submission queue's by default.
+    /// Entries of each worker's completion queue; twice the submission queue's by default.
     pub const fn completion_entries(mut self, entries: u32) -> Self {
         self.ring.cq_entries = Some(entries);
         self
     }
 
-    /// How many of the worker's spare slots one task may take when its own are used up.
+    /// How many of the workers' spare slots one task may take when its own are used up.
     pub const fn spares(mut self, per_task: u32) -> Self {
         self.spares_per_task = per_task;
         self
@@ -37,6 +84,14 @@ impl Config {
     pub const fn rung(mut self, rung: Rung) -> Self {
         self.ring.rung = Some(rung);
         self
+    }
+
+    /// The number of workers, for a storage with room for `most`.
+    pub(super) fn workers_within(&self, most: usize) -> usize {
+        match self.workers {
+            0 => super::cpus::allowed_count().min(most),
+            workers => workers.min(most),
+        }
     }
 }
 

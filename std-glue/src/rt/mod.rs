@@ -1,17 +1,23 @@
-//! The runtime of one thread: a worker, a ring and a file table in one static.
+//! The runtime: workers, a ring for each, and a file table in one static.
 //!
-//! RT-1: a [`RuntimeCell`] is started by one thread at a time (`taken`); `ring` holds a loop from then until a
-//! close that left nothing detached. RT-2: the loop is used through the worker alone, on that thread; the cell
-//! is static, so what the kernel holds stays where it is also when it never comes back. RT-3: the thread's
-//! table is that of the runtime it is inside of, or none.
+//! RT-1: a [`RuntimeCell`] is started by one thread at a time (`taken`); each of `rings` holds a loop from its
+//! worker's start until a close that left nothing detached. RT-2: a loop is used through its worker alone, on that
+//! worker's thread; the cell is static, so what the kernel holds stays where it is also when it never comes
+//! back. RT-3: the thread's table is that of the runtime it is inside of, or none.
 
+mod cell;
 mod config;
+mod cpus;
 mod main;
 mod runtime;
+mod seat;
+mod threads;
 
+pub use cell::{RuntimeCell, StartError};
 pub use config::Config;
 pub use main::{run_main, run_main_with};
-pub use runtime::{Runtime, RuntimeCell, StartError};
+pub use runtime::Runtime;
+pub use unboxed_core::exec::{Mode, Remote};
 
 use std::cell::Cell;
 use unboxed_core::exec::Worker;

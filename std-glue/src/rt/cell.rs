@@ -1,0 +1,160 @@
+//! The memory of a runtime, and its start.
+
+use super::cpus::Cpus;
+use super::seat::{RingPlace, Seat, nanos};
+use super::threads::{Crew, Threads};
+use super::{Config, Runtime};
+use crate::ring::SetupError;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use unboxed_core::exec::{Remote, SchedulerStorage};
+use unboxed_core::file::FileTable;
+
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Beyond its time, a worker's thread gets this long to get out of the kernel and end.
+pub(super) const JOIN_SLACK: Duration = Duration::from_millis(500);
+
+/// The memory of one runtime, for a `static`: `FILES` open descriptors, up to `WORKERS` workers, and for each of
+/// them `ROOT_OPS` op slots of a root task and `SPARES` slots for tasks that have used up their own.
+#[derive(Debug)]
+pub struct RuntimeCell<
+    const FILES: usize = 1024,
+    const WORKERS: usize = 1,
+    const ROOT_OPS: usize = 16,
+    const SPARES: usize = 64,
+> {
+    scheduler: SchedulerStorage<WORKERS, ROOT_OPS, SPARES>,
+    files: FileTable<FILES>,
+    rings: [RingPlace; WORKERS],
+    crew: Crew,
+    taken: AtomicBool,
+}
+
+/// Why a runtime did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The kernel refused a ring.
+    Ring(SetupError),
+    /// The storage is in use, or was closed while the kernel still held some of it.
+    InUse,
+    /// The system refused a thread, or a processor for one.
+    Thread(std::io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ring(error) => error.fmt(f),
+            Self::InUse => unboxed_core::exec::StartError.fmt(f),
+            Self::Thread(error) => {
+                write!(
+                    f,
+                    "a worker's thread did not start: {error}: fewer workers, or none bound to a processor?"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+fn close_fd(fd: i32) {
+    // SAFETY: R4: the table gives a descriptor that nobody else closes.
+    unsafe { libc::close(fd) };
+}
+
+impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize>
+    RuntimeCell<FILES, WORKERS, ROOT_OPS, SPARES>
+{
+    /// Storage that is not started.
+    pub const fn new() -> Self {
+        Self {
+            scheduler: SchedulerStorage::new(),
+            files: FileTable::new(),
+            rings: [const { RingPlace::new() }; WORKERS],
+            crew: Crew::new(),
+            taken: AtomicBool::new(false),
+        }
+    }
+
+    /// Starts the runtime: worker 0 on this thread, to which the handle is bound, and the others, if the
+    /// configuration asks for more, on threads of their own.
+    ///
+    /// # Errors
+    /// [`StartError`]; whatever had started has ended then.
+    pub fn start(&'static self, config: Config) -> Result<Runtime, StartError> {
+        if self.taken.swap(true, Ordering::Acquire) {
+            return Err(StartError::InUse);
+        }
+        let workers = config.workers_within(WORKERS);
+        let started = match self.scheduler.open(workers, config.mode, config.looks) {
+            Ok(_) => self.start_taken(config, workers),
+            Err(_) => Err(StartError::InUse),
+        };
+        if started.is_err() {
+            self.taken.store(false, Ordering::Release);
+        }
+        started
+    }
+
+    fn start_taken(&'static self, config: Config, workers: usize) -> Result<Runtime, StartError> {
+        self.crew.begin(nanos(CLOSE_TIMEOUT));
+        self.files.on_close(close_fd);
+        let table = self.files.control();
+        let cpus = config.pinned.then(Cpus::of_this_thread).transpose().map_err(StartError::Thread);
+        let mut threads = Threads::new();
+        let first = cpus.and_then(|cpus| {
+            for index in 1..workers {
+                let run = move || self.crew.work(table, || self.seat(index, &config, cpus));
+                threads.spawn(format!("{}-{index}", config.name), run).map_err(StartError::Thread)?;
+            }
+            self.seat(0, &config, cpus)
+        });
+        let all = first.is_ok() && self.crew.wait_for_start(threads.count());
+        match first {
+            Ok(seat) if all => Ok(Runtime::new(seat, table, threads, &self.crew, &self.taken)),
+            first => {
+                self.scheduler.remote().request_close();
+                if first.is_err() {
+                    self.scheduler.absent(0);
+                }
+                for index in threads.count() as usize + 1..workers {
+                    self.scheduler.absent(index);
+                }
+                let first = first.map(|mut seat| seat.close(CLOSE_TIMEOUT));
+                let others = threads.join(&self.crew, CLOSE_TIMEOUT + JOIN_SLACK);
+                first.and(others)?;
+                Err(StartError::InUse)
+            }
+        }
+    }
+
+    /// One worker takes its place on this thread; one that cannot is not waited for.
+    fn seat(&'static self, index: usize, config: &Config, cpus: Option<Cpus>) -> Result<Seat, StartError> {
+        let bound = cpus.map_or(Ok(()), |cpus| cpus.bind(index)).map_err(StartError::Thread);
+        let seat = bound.and_then(|()| {
+            let start = |ring| self.scheduler.start(index, ring, config.spares_per_task);
+            // SAFETY: RT-1: `taken` makes the places ours, and each index has one thread.
+            unsafe { self.rings[index].seat(config.ring, start) }
+        });
+        if seat.is_err() {
+            self.scheduler.absent(index);
+        }
+        seat
+    }
+
+    /// For spawning from other threads, before and after the start too: then spawns are refused.
+    pub fn remote(&'static self) -> Remote {
+        self.scheduler.remote()
+    }
+}
+
+impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize> Default
+    for RuntimeCell<FILES, WORKERS, ROOT_OPS, SPARES>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
