@@ -1,7 +1,9 @@
 //! An arena: some storage for bodies, counted, that can be sealed.
 //!
-//! ARENA-1: `live` counts a body from before its memory is taken until after it is given back, so whoever finds
-//! zero finds the storage empty. The storage is the user's: it is never called under the counts' lock.
+//! ARENA-1: `live` and `bytes` count a body from before its memory is taken until after it is given back, so
+//! whoever finds zero finds the storage empty. The storage is the user's: it is never called under the counts'
+//! lock. A body costs the lock once on its way in and once on its way out, hence `bytes_max` is brought up to
+//! date where `bytes` is about to sink, or is asked for.
 
 use super::alloc::BodyAlloc;
 use crate::memory::{MapNode, Mapped, Row};
@@ -50,7 +52,7 @@ pub struct ArenaMemory {
     pub live: usize,
     /// Their bytes.
     pub bytes: usize,
-    /// The most bytes that there were at once.
+    /// The most bytes that there were at once, with those that the storage was being asked for.
     pub bytes_max: usize,
     /// Bodies that found no room.
     pub refused: u64,
@@ -88,7 +90,11 @@ impl<A: BodyAlloc> Arena<A> {
 
     /// Counts, high-water mark, and what is left.
     pub fn memory(&self) -> ArenaMemory {
-        let Counts { live, bytes, bytes_max, refused, .. } = *self.counts.lock();
+        let (live, bytes, bytes_max, refused) = {
+            let mut counts = self.counts.lock();
+            counts.note_most();
+            (counts.live, counts.bytes, counts.bytes_max, counts.refused)
+        };
         ArenaMemory { live, bytes, bytes_max, refused, left: self.alloc.left() }
     }
 
@@ -106,12 +112,30 @@ impl<A: BodyAlloc> Arena<A> {
     }
 }
 
-/// Counts a body no more, also when the user's allocator panics.
-struct Counted<'a, A>(&'a Arena<A>);
+impl Counts {
+    fn note_most(&mut self) {
+        self.bytes_max = self.bytes_max.max(self.bytes);
+    }
+}
 
-impl<A> Drop for Counted<'_, A> {
+/// Counts a body no more, also when the user's allocator panics.
+struct Counted<'a> {
+    counts: &'a SpinMutex<Counts>,
+    bytes: usize,
+    /// It found no room: it was never one of the most, and is one of the refused.
+    refused: bool,
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.counts.lock().live -= 1;
+        let mut counts = self.counts.lock();
+        if self.refused {
+            counts.refused += 1;
+        } else {
+            counts.note_most();
+        }
+        counts.live -= 1;
+        counts.bytes -= self.bytes;
     }
 }
 
@@ -134,6 +158,7 @@ impl<A: BodyAlloc + Sync> Mapped for Arena<A> {
 unsafe impl<A: BodyAlloc + Sync> BodyAlloc for &'static Arena<A> {
     fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
         self.node.show(*self);
+        let bytes = layout.size();
         {
             let mut counts = self.counts.lock();
             if counts.sealed {
@@ -141,27 +166,18 @@ unsafe impl<A: BodyAlloc + Sync> BodyAlloc for &'static Arena<A> {
                 return None;
             }
             counts.live += 1;
+            counts.bytes += bytes;
         }
-        let counted = Counted(*self);
-        let data = self.alloc.take(layout);
-        let mut counts = self.counts.lock();
-        match data {
-            Some(_) => {
-                core::mem::forget(counted);
-                counts.bytes += layout.size();
-                counts.bytes_max = counts.bytes_max.max(counts.bytes);
-            }
-            None => counts.refused += 1,
-        }
-        drop(counts);
-        data
+        let counted = Counted { counts: &self.counts, bytes, refused: true };
+        let data = self.alloc.take(layout)?;
+        core::mem::forget(counted);
+        Some(data)
     }
 
     unsafe fn give(&self, data: NonNull<u8>, layout: Layout) {
-        let _counted = Counted(*self);
+        let _counted = Counted { counts: &self.counts, bytes: layout.size(), refused: false };
         // SAFETY: passed on.
         unsafe { self.alloc.give(data, layout) };
-        self.counts.lock().bytes -= layout.size();
     }
 
     fn left(&self) -> Option<usize> {
