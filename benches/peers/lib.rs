@@ -1,1 +1,1 @@
-//! Benches against peers; run them from this folder: `cargo bench --bench sync`.
+//! Benches against peers; run them from this folder: `cargo bench --bench sync` or `--bench spawn`.
