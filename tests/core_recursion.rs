@@ -154,21 +154,26 @@ fn a_leaked_frame_is_never_written_over() {
     assert!(STACK.frames().is_none());
 }
 
-/// Random trees of calls against the plain recursion.
+/// Random trees of calls against the plain recursion. After a call the stack has the room that it had before.
 fn tree(mut frames: Frames<'_>, mut rng: Rng, depth: u32) -> impl Future<Output = u64> + Send {
     async move {
         let mut sum = rng.below(100);
         for _ in 0..rng.below(4) {
             let below = Rng::new(rng.draw());
+            let left = frames.left();
             if rng.below(3) == 0 {
                 // Polled once and dropped.
-                let mut call = pin!(frames.call(|frames| tree(frames, below, depth.saturating_sub(1))));
-                poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending())).await;
+                {
+                    let mut call = pin!(frames.call(|frames| tree(frames, below, depth.saturating_sub(1))));
+                    poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending())).await;
+                }
+                assert_eq!(frames.left(), left);
                 continue;
             }
             if depth > 0 {
                 sum += frames.call(|frames| tree(frames, below, depth - 1)).await.unwrap_or(1000);
             }
+            assert_eq!(frames.left(), left);
         }
         sum
     }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use unboxed::op::nop;
-use unboxed::storage::{Arena, BodyAlloc, Bump, Heap, Reason, Slab, TaskTable};
+use unboxed::storage::{Arena, BodyAlloc, Bump, Heap, Reason, TaskTable};
 use unboxed::task::{JoinError, JoinHandle};
 use unboxed_tests::{Drops, Rng, drain, for_seeds, lab, settle, turn};
 
@@ -223,47 +223,6 @@ fn an_arena_counts_seals_and_resets() {
     let map = unboxed::memory::text().to_string();
     assert!(map.contains("sealed"), "{map}");
     assert!(unboxed::memory::json().to_string().contains("\"kind\":\"arena\",\"name\":\"sealed\""));
-}
-
-/// Takes and gives at random; no two pieces overlap, each is aligned, and all fit in the region.
-fn storage_property<A: BodyAlloc>(alloc: A, seed: u64, most: usize) {
-    let mut rng = Rng::new(seed);
-    let mut live: Vec<(NonNull<u8>, Layout, u8)> = Vec::new();
-    for step in 0..400 {
-        if rng.below(2) == 0 {
-            let layout = Layout::from_size_align(1 + rng.below(100) as usize, 1 << rng.below(6)).unwrap();
-            let Some(data) = alloc.take(layout) else { continue };
-            assert_eq!(data.addr().get() % layout.align(), 0);
-            let mark = step as u8;
-            // SAFETY: it was just given.
-            unsafe { data.write_bytes(mark, layout.size()) };
-            live.push((data, layout, mark));
-            assert!(live.iter().map(|(_, layout, _)| layout.size()).sum::<usize>() <= most);
-        } else if !live.is_empty() {
-            let (data, layout, mark) = live.swap_remove(rng.below(live.len() as u64) as usize);
-            // SAFETY: it is ours until it is given back.
-            let bytes = unsafe { std::slice::from_raw_parts(data.as_ptr(), layout.size()) };
-            assert!(bytes.iter().all(|byte| *byte == mark), "somebody else wrote there");
-            // SAFETY: taken above, once.
-            unsafe { alloc.give(data, layout) };
-        }
-    }
-    for (data, layout, _) in live {
-        // SAFETY: as above.
-        unsafe { alloc.give(data, layout) };
-    }
-}
-
-#[test]
-fn slab_and_bump_give_each_byte_to_one() {
-    for_seeds(50, |seed| {
-        static SLAB: Slab<128, 20> = Slab::new();
-        static BUMP: Bump<2048> = Bump::new();
-        storage_property(&SLAB, seed, 128 * 20);
-        assert_eq!((&SLAB).left(), Some(128));
-        storage_property(&BUMP, seed, 2048);
-        assert_eq!((&BUMP).left(), Some(2048), "all given back: it begins anew");
-    });
 }
 
 #[test]
