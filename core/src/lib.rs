@@ -48,6 +48,10 @@ pub mod queue;
 pub mod recursion;
 #[cfg(not(loom))]
 pub mod storage;
+// A model of what `storage` will do on threads; the room itself is not built under loom.
+#[cfg(all(test, loom))]
+#[path = "storage/scope_loom.rs"]
+mod scope_loom;
 #[cfg(all(test, loom))]
 mod support_loom;
 pub mod sync;

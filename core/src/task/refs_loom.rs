@@ -214,3 +214,41 @@ fn a_join_waker_replaced_without_taking_the_cell_back_is_read_half_written() {
         !block.word.set_join_waker() && poll_join(block, waker)
     });
 }
+
+/// An abort meets the end of the task; the aborter's reference keeps the header until it has looked.
+fn abort_beside_done(abort: fn(&Block) -> bool) {
+    explore(move || {
+        let block = Block::running(2);
+        let aborter = {
+            let block = block.clone();
+            thread::spawn(move || {
+                let won = abort(&block);
+                block.unref();
+                won
+            })
+        };
+        block.output.set(42);
+        let before = block.word.done();
+        // The next activation of the header begins with its release.
+        block.unref();
+        assert!(!aborter.join().unwrap(), "the aborter owns a place in the queue of a task that has ended");
+        assert_eq!(before & (LIVE | RUNNING), LIVE | RUNNING);
+        assert_eq!(block.releases.load(Ordering::Relaxed), 1, "releases");
+    });
+}
+
+#[test]
+fn an_abort_beside_the_end_enqueues_nothing() {
+    abort_beside_done(|block| block.word.abort());
+}
+
+#[test]
+#[should_panic(expected = "of a task that has ended")]
+fn an_abort_that_looks_first_and_enqueues_then_finds_a_task_that_has_ended() {
+    abort_beside_done(|block| {
+        let live = block.word.load() & LIVE != 0;
+        let before = block.word.load() & RUNNING == 0;
+        let _ = block.word.abort();
+        live && before
+    });
+}
