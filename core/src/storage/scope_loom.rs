@@ -25,17 +25,6 @@ struct Scope {
 
 /// Ends the scope after one finisher a body; each body's output must be there.
 fn scope_with(finish: fn(&Scope, usize)) {
-    scope_that_waits(Wait::UntilRung, finish);
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Wait {
-    UntilRung,
-    /// Looks once, as between two other tasks, and is of no interest when it came too early.
-    AtOneLook,
-}
-
-fn scope_that_waits(wait: Wait, finish: fn(&Scope, usize)) {
     explore(move || {
         let scope = Arc::new(Scope {
             live: AtomicU32::new(TASKS as u32),
@@ -48,9 +37,6 @@ fn scope_that_waits(wait: Wait, finish: fn(&Scope, usize)) {
             thread::spawn(move || finish(&scope, body));
         }
         while scope.live.load(Ordering::Acquire) > 0 {
-            if wait == Wait::AtOneLook {
-                return;
-            }
             thread::park();
         }
         // The frame is popped, and used for something else.
@@ -95,20 +81,6 @@ fn a_count_lowered_before_the_output_is_written_ends_the_scope_too_early() {
         let last = scope.live.fetch_sub(1, Ordering::AcqRel) == 1;
         scope.bodies[body].set(OUTPUT);
         if last {
-            scope.waiter.unpark();
-        }
-    });
-}
-
-#[test]
-#[should_panic]
-fn a_finisher_that_asks_the_scope_whom_to_ring_after_its_step_finds_it_gone() {
-    // The waiter has other tasks to run, and sees zero before it is rung.
-    scope_that_waits(Wait::AtOneLook, |scope, body| {
-        scope.bodies[body].set(OUTPUT);
-        if scope.live.fetch_sub(1, Ordering::AcqRel) == 1 {
-            assert_ne!(scope.live.load(Ordering::Relaxed), GONE);
-            assert_ne!(scope.scope.get(), GONE);
             scope.waiter.unpark();
         }
     });
