@@ -223,11 +223,13 @@ impl<T, D: Domain> Future for OneshotRecv<'_, T, D> {
         if this.cancelled && !this.waiter.is_waiting() {
             return Poll::Ready(Err(RecvError::Cancelled));
         }
-        let receive = |place: &mut Inner<State<T>>| place.receive();
-        let served = |place: &mut Inner<State<T>>, _| place.receive().unwrap_or(Err(RecvError::Closed));
+        let receive = |place: &mut Inner<State<T>>, (): &mut ()| place.receive();
+        let served =
+            |place: &mut Inner<State<T>>, (): &mut (), _| place.receive().unwrap_or(Err(RecvError::Closed));
         // SAFETY: the waiter is pinned structurally.
         let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
-        waiter.poll_in(&this.place.guarded, Inner::list, cx, core::ptr::null(), receive, served)
+        let guarded = &this.place.guarded;
+        waiter.poll_in(guarded, Inner::list, cx, core::ptr::null(), &mut (), receive, served)
     }
 }
 

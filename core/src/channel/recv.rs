@@ -32,28 +32,29 @@ impl<T, const N: usize, D: Domain> Future for Receiving<'_, T, N, D> {
         if this.cancelled && !this.waiter.is_waiting() {
             return Poll::Ready(Err(RecvError::Cancelled));
         }
-        let (mut fresh, mut after) = (After::default(), After::default());
-        let attempt = |chan: &mut Chan<T, N>| {
+        let mut after = After::default();
+        let attempt = |chan: &mut Chan<T, N>, after: &mut After| {
             if chan.has_value() {
-                Some(chan.take(&mut fresh).ok_or(RecvError::Closed))
+                Some(chan.take(after).ok_or(RecvError::Closed))
             } else {
                 chan.has_ended().then_some(Err(RecvError::Closed))
             }
         };
-        let served = |chan: &mut Chan<T, N>, answer| {
+        let served = |chan: &mut Chan<T, N>, after: &mut After, answer| {
             if answer != ITEM {
                 return Err(RecvError::Closed);
             }
             // CHAN-2: the value that was set aside.
             chan.state.aside -= 1;
-            chan.take(&mut after).ok_or(RecvError::Closed)
+            chan.take(after).ok_or(RecvError::Closed)
         };
         // SAFETY: the waiter is pinned structurally.
         let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
         let guarded = &this.channel.guarded;
-        let end = waiter.poll_in(guarded, Inner::list, cx, core::ptr::null(), attempt, served);
-        this.channel.follow(&mut fresh);
-        this.channel.follow(&mut after);
+        let end = waiter.poll_in(guarded, Inner::list, cx, core::ptr::null(), &mut after, attempt, served);
+        if end.is_ready() {
+            this.channel.follow(&mut after);
+        }
         end
     }
 }

@@ -48,7 +48,7 @@ impl<T, const N: usize, D: Domain> Future for Sending<'_, T, N, D> {
             return Poll::Ready(Err(SendError::Cancelled(this.take().expect("polled after its end"))));
         }
         let mut after = After::default();
-        let attempt = |chan: &mut Chan<T, N>| {
+        let attempt = |chan: &mut Chan<T, N>, after: &mut After| {
             if chan.state.closed {
                 return Some(End::Closed);
             }
@@ -56,15 +56,21 @@ impl<T, const N: usize, D: Domain> Future for Sending<'_, T, N, D> {
                 return None;
             }
             let Some(value) = this.take() else { return Some(End::Spent) };
-            chan.put(value, &mut after);
+            chan.put(value, after);
             Some(End::Sent)
         };
-        let served = |_: &mut Chan<T, N>, answer| if answer == SENT { End::Sent } else { End::Closed };
+        let served = |_: &mut Chan<T, N>, _: &mut After, answer| match answer {
+            SENT => End::Sent,
+            _ => End::Closed,
+        };
         let request = core::ptr::from_ref(&this.cargo).cast();
         // SAFETY: the waiter is pinned structurally.
         let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
-        let end = waiter.poll_in(&this.channel.guarded, senders, cx, request, attempt, served);
-        this.channel.follow(&mut after);
+        let guarded = &this.channel.guarded;
+        let end = waiter.poll_in(guarded, senders, cx, request, &mut after, attempt, served);
+        if end.is_ready() {
+            this.channel.follow(&mut after);
+        }
         end.map(|end| match end {
             End::Sent => Ok(()),
             End::Closed => Err(SendError::Closed(this.take().expect("polled after its end"))),

@@ -270,16 +270,19 @@ impl<T, D: Domain> Future for Changed<'_, T, D> {
             return Poll::Ready(Err(RecvError::Cancelled));
         }
         let seen = *this.seen;
-        let look = |watch: &mut Inner<State<T>>| match watch.state.version {
+        let look = |watch: &mut Inner<State<T>>, (): &mut ()| match watch.state.version {
             version if version != seen => Some(Ok(version)),
             _ => watch.state.has_ended().then_some(Err(RecvError::Closed)),
         };
-        let served = |watch: &mut Inner<State<T>>, _| look(watch).unwrap_or(Err(RecvError::Closed));
+        let served = |watch: &mut Inner<State<T>>, after: &mut (), _| {
+            look(watch, after).unwrap_or(Err(RecvError::Closed))
+        };
         // The list is in the order of versions: who has seen the current one is behind all others.
         let request = core::ptr::without_provenance(seen as u32 as usize);
         // SAFETY: the waiter is pinned structurally.
         let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
-        let end = waiter.poll_in(&this.watch.guarded, Inner::list, cx, request, look, served);
+        let guarded = &this.watch.guarded;
+        let end = waiter.poll_in(guarded, Inner::list, cx, request, &mut (), look, served);
         end.map_ok(|version| *this.seen = version)
     }
 }

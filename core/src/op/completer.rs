@@ -210,11 +210,13 @@ impl<T, D: Domain> Future for Completion<'_, T, D> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().get_ref();
-        let look = |inner: &mut Inner<State<T>>| inner.state.result();
-        let served = |inner: &mut Inner<State<T>>, _| inner.state.result().unwrap_or(Err(RecvError::Closed));
+        let look = |inner: &mut Inner<State<T>>, (): &mut ()| inner.state.result();
+        let served = |inner: &mut Inner<State<T>>, (): &mut (), _| {
+            inner.state.result().unwrap_or(Err(RecvError::Closed))
+        };
         // SAFETY: the waiter is pinned structurally.
         let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
-        waiter.poll_in(this.place, Inner::list, cx, core::ptr::null(), look, served)
+        waiter.poll_in(this.place, Inner::list, cx, core::ptr::null(), &mut (), look, served)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A primitive's state with those who wait for it, under the domain's raw lock.
 
 use super::domain::{Domain, RawLock, Shared};
-use super::waiter::List;
+use super::list::List;
 use crate::atomics::UnsafeCell;
 use core::task::Waker;
 

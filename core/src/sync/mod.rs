@@ -26,7 +26,8 @@
 //! WAIT-1: state, list and the waiters' nodes are touched under the raw lock only. WAIT-2: no foreign code (a
 //! waker's clone, wake or drop, a value's drop) runs under it. WAIT-3: a node in the list lies in a pinned
 //! future, whose drop unlinks it; it is linked in `poll` only. WAIT-4: who takes a node off the list takes its
-//! waker at the same time, and does not touch the node after the unlock.
+//! waker at the same time, and does not touch the node after the unlock. WAIT-5: a node is written when its waiter comes to wait, and looked
+//! at only while that waits; what is left in it has no waker.
 //!
 //! WAIT-3 stands on `Pin`'s promise that a pinned value is dropped before its memory is used again. The kernel
 //! never sees these nodes, so operations do not stand on it.
@@ -36,6 +37,7 @@ mod domain;
 mod guarded;
 #[cfg(feature = "critical-section")]
 mod interrupts;
+mod list;
 mod waiter;
 
 mod mutex;
@@ -49,7 +51,8 @@ mod semaphore;
 pub use blockable::Blockable;
 pub use domain::{Domain, Local, RawLock, Shared, SpinLock, Tasks, Threads, Unlocked};
 pub(crate) use guarded::{Guarded, Inner};
-pub(crate) use waiter::{Left, List, Waiter};
+pub(crate) use list::List;
+pub(crate) use waiter::{Left, Waiter};
 
 #[cfg(feature = "critical-section")]
 pub use interrupts::{CriticalSection, Interrupts};

@@ -10,46 +10,19 @@
 
 use super::domain::Domain;
 use super::guarded::{Guarded, Inner};
+use super::list::{List, Node, number, word};
 use crate::atomics::UnsafeCell;
 use core::cell::Cell;
 use core::marker::PhantomPinned;
+use core::mem::MaybeUninit;
 use core::pin::Pin;
-use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-#[derive(Debug)]
-struct Node {
-    previous: *const Waiter,
-    next: *const Waiter,
-    waker: Option<Waker>,
-    /// What is asked for while queued, what was answered when served; the primitive knows what it means. It
-    /// is a number, or points to something in the waiting future.
-    word: *const (),
-}
-
-impl Node {
-    const IDLE: Self = Self { previous: ptr::null(), next: ptr::null(), waker: None, word: ptr::null() };
-
-    /// Of one that waits: a node in the list has a waker, and who serves it takes that (WAIT-4).
-    fn is_served(&self) -> bool {
-        self.waker.is_none()
-    }
-}
-
-/// A number as a node's word.
-fn word(number: u32) -> *const () {
-    ptr::without_provenance(number as usize)
-}
-
-/// The number that a word is.
-fn number(word: *const ()) -> u32 {
-    word.addr() as u32
-}
-
 /// One who waits; 48 bytes at most, within its future.
-#[derive(Debug)]
 pub(crate) struct Waiter {
-    node: UnsafeCell<Node>,
+    /// WAIT-5: written when it comes to wait, and looked at only while it does, so that making a waiter costs
+    /// nothing. What is left in it has no waker.
+    node: UnsafeCell<MaybeUninit<Node>>,
     /// Whether it is queued or served; only its future asks and tells.
     waiting: Cell<bool>,
     _pinned: PhantomPinned,
@@ -60,6 +33,12 @@ const _: () = assert!(size_of::<Waiter>() <= 48);
 
 // SAFETY: WAIT-1; the rest is its future's own.
 unsafe impl Send for Waiter {}
+
+impl core::fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Waiter").field("waiting", &self.waiting).finish_non_exhaustive()
+    }
+}
 
 /// How a waiter ended that does not wait any more.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,7 +53,7 @@ impl Waiter {
     crate::atomics::const_unless_loom! {
         pub fn new() -> Self {
             Self {
-                node: UnsafeCell::new(Node::IDLE),
+                node: UnsafeCell::new(MaybeUninit::uninit()),
                 waiting: Cell::new(false),
                 _pinned: PhantomPinned,
             }
@@ -84,6 +63,12 @@ impl Waiter {
     /// Whether it is queued, or served and not polled since.
     pub fn is_waiting(&self) -> bool {
         self.waiting.get()
+    }
+
+    /// The node of one that waits, under the raw lock.
+    #[inline(always)]
+    pub(super) fn with_node<R>(&self, f: impl FnOnce(*mut Node) -> R) -> R {
+        self.node.with_mut(|node| f(node.cast()))
     }
 
     /// Tries; if that gives nothing, waits for an answer to `request`.
@@ -96,30 +81,35 @@ impl Waiter {
         guarded: &Guarded<D, S>,
         cx: &mut Context<'_>,
         request: u32,
-        attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
+        mut attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
         served: impl FnOnce(u32) -> R,
     ) -> Poll<R> {
-        self.poll_in(guarded, Inner::list, cx, word(request), attempt, |_, answer| served(answer))
+        let attempt = |inner: &mut Inner<S>, (): &mut ()| attempt(inner);
+        let served = |_: &mut Inner<S>, (): &mut (), answer| served(answer);
+        self.poll_in(guarded, Inner::list, cx, word(request), &mut (), attempt, served)
     }
 
-    /// The same in one of several lists; `served` runs under the lock, and a request may be a pointer.
+    /// The same in one of several lists; `served` runs under the lock too, a request may be a pointer, and what
+    /// either of the two leaves to be done after the unlock goes into `after`.
     #[inline]
-    pub fn poll_in<D: Domain, S, R>(
+    #[allow(clippy::too_many_arguments)]
+    pub fn poll_in<D: Domain, S, A, R>(
         self: Pin<&Self>,
         guarded: &Guarded<D, S>,
         list: fn(&mut Inner<S>) -> &mut List,
         cx: &mut Context<'_>,
         request: *const (),
-        mut attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
-        served: impl FnOnce(&mut Inner<S>, u32) -> R,
+        after: &mut A,
+        mut attempt: impl FnMut(&mut Inner<S>, &mut A) -> Option<R>,
+        served: impl FnOnce(&mut Inner<S>, &mut A, u32) -> R,
     ) -> Poll<R> {
         if self.waiting.get() {
-            return self.poll_waiting(guarded, cx, served);
+            return self.poll_waiting(guarded, cx, |inner, answer| served(inner, after, answer));
         }
-        if let Some(found) = guarded.with(&mut attempt) {
-            return Poll::Ready(found);
+        match guarded.with(|inner| attempt(inner, after)) {
+            Some(found) => Poll::Ready(found),
+            None => self.enqueue(guarded, list, cx, request, |inner| attempt(inner, after)),
         }
-        self.enqueue(guarded, list, cx, request, attempt)
     }
 
     #[inline]
@@ -130,19 +120,11 @@ impl Waiter {
         waker: Waker,
         request: *const (),
     ) {
-        self.node.with_mut(|node| {
-            // SAFETY: WAIT-1.
-            let node = unsafe { &mut *node };
-            debug_assert!(node.waker.is_none());
-            // A plain write: what lay there was taken (WAIT-4).
-            core::mem::forget(node.waker.replace(waker));
-            node.word = request;
-        });
         // SAFETY: WAIT-3: we are in `poll` of a pinned future, and not in the list.
-        unsafe { list(inner).push(self.get_ref()) };
+        unsafe { list(inner).push(self.get_ref(), waker, request) };
+        self.waiting.set(true);
     }
 
-    #[inline]
     fn enqueue<D: Domain, S, R>(
         self: Pin<&Self>,
         guarded: &Guarded<D, S>,
@@ -162,7 +144,6 @@ impl Waiter {
             }
             found
         });
-        self.waiting.set(found.is_none());
         found.map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -177,8 +158,8 @@ impl Waiter {
         loop {
             let mut old = None;
             let look = guarded.with(|inner| {
-                let answer = self.node.with_mut(|node| {
-                    // SAFETY: WAIT-1.
+                let answer = self.with_node(|node| {
+                    // SAFETY: WAIT-1 and WAIT-5.
                     let node = unsafe { &mut *node };
                     if node.is_served() {
                         return Some(Poll::Ready(number(node.word)));
@@ -206,15 +187,26 @@ impl Waiter {
     }
 
     /// Waits no more, as [`leave`](Self::leave), where more than one may be waiting for what is settled.
+    #[inline(always)]
     pub fn leave_serving<D: Domain, S>(
         &self,
         guarded: &Guarded<D, S>,
         settle: impl FnOnce(&mut Inner<S>, Left),
         step: impl FnMut(&mut Inner<S>) -> Option<Waker>,
     ) {
-        if !self.waiting.replace(false) {
-            return;
+        if self.waiting.get() {
+            self.cancel_serving(guarded, settle, step);
         }
+    }
+
+    #[cold]
+    fn cancel_serving<D: Domain, S>(
+        &self,
+        guarded: &Guarded<D, S>,
+        settle: impl FnOnce(&mut Inner<S>, Left),
+        step: impl FnMut(&mut Inner<S>) -> Option<Waker>,
+    ) {
+        self.waiting.set(false);
         // WAIT-2: dropped after the lock, and after the others were woken.
         let _own = guarded.serve(
             |inner| {
@@ -228,8 +220,8 @@ impl Waiter {
 
     /// Takes it off, and its waker out, under the lock.
     fn take<S>(&self, inner: &mut Inner<S>, list: fn(&mut Inner<S>) -> &mut List) -> (Option<Waker>, Left) {
-        let (answer, own) = self.node.with_mut(|node| {
-            // SAFETY: WAIT-1.
+        let (answer, own) = self.with_node(|node| {
+            // SAFETY: WAIT-1 and WAIT-5.
             let node = unsafe { &mut *node };
             (node.is_served().then_some(node.word), node.waker.take())
         });
@@ -242,6 +234,7 @@ impl Waiter {
 
     /// Waits no more. `settle` runs under the lock after it was taken off, and gives a waker to be woken: what
     /// it was served, or blocked, may be another's now.
+    #[inline(always)]
     pub fn leave<D: Domain, S>(
         &self,
         guarded: &Guarded<D, S>,
@@ -251,15 +244,26 @@ impl Waiter {
     }
 
     /// The same for one of several lists.
+    #[inline(always)]
     pub fn leave_in<D: Domain, S>(
         &self,
         guarded: &Guarded<D, S>,
         list: fn(&mut Inner<S>) -> &mut List,
         settle: impl FnOnce(&mut Inner<S>, Left) -> Option<Waker>,
     ) {
-        if !self.waiting.replace(false) {
-            return;
+        if self.waiting.get() {
+            self.cancel(guarded, list, settle);
         }
+    }
+
+    #[cold]
+    fn cancel<D: Domain, S>(
+        &self,
+        guarded: &Guarded<D, S>,
+        list: fn(&mut Inner<S>) -> &mut List,
+        settle: impl FnOnce(&mut Inner<S>, Left) -> Option<Waker>,
+    ) {
+        self.waiting.set(false);
         // WAIT-2: `_own` is dropped after the lock, and after the other was woken.
         let (_own, other) = guarded.with(|inner| {
             let (own, left) = self.take(inner, list);
@@ -277,8 +281,8 @@ impl Waiter {
             return;
         }
         let own = guarded.with(|inner| {
-            // SAFETY: WAIT-1.
-            let own = self.node.with_mut(|node| unsafe { (*node).waker.take() });
+            // SAFETY: WAIT-1 and WAIT-5.
+            let own = self.with_node(|node| unsafe { (*node).waker.take() });
             if own.is_some() {
                 // SAFETY: a node with a waker is in this list.
                 unsafe { list(inner).unlink(self) };
@@ -287,89 +291,5 @@ impl Waiter {
         });
         // WAIT-2: the waker is dropped with `own`, after the lock.
         self.waiting.set(own.is_none());
-    }
-}
-
-/// Those who wait, in order.
-#[derive(Debug)]
-pub(crate) struct List {
-    first: *const Waiter,
-    last: *const Waiter,
-}
-
-// SAFETY: WAIT-1: it lies in what the raw lock guards.
-unsafe impl Send for List {}
-
-impl List {
-    pub const fn new() -> Self {
-        Self { first: ptr::null(), last: ptr::null() }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.first.is_null()
-    }
-
-    /// # Safety
-    /// WAIT-3; the waiter is in no list.
-    unsafe fn push(&mut self, waiter: &Waiter) {
-        let last = self.last;
-        waiter.node.with_mut(|node| {
-            // SAFETY: WAIT-1.
-            unsafe { ((*node).previous, (*node).next) = (last, ptr::null()) };
-        });
-        // SAFETY: WAIT-1 and WAIT-3.
-        match unsafe { last.as_ref() } {
-            None => self.first = waiter,
-            // SAFETY: WAIT-1 and WAIT-3, as above.
-            Some(last) => last.node.with_mut(|node| unsafe { (*node).next = waiter }),
-        }
-        self.last = waiter;
-    }
-
-    /// # Safety
-    /// The waiter is in this list.
-    unsafe fn unlink(&mut self, waiter: &Waiter) {
-        // SAFETY: WAIT-1.
-        let (previous, next) = waiter.node.with_mut(|node| unsafe { ((*node).previous, (*node).next) });
-        // SAFETY: WAIT-1 and WAIT-3, for both neighbours.
-        match unsafe { previous.as_ref() } {
-            None => self.first = next,
-            // SAFETY: WAIT-1 and WAIT-3, as above.
-            Some(previous) => previous.node.with_mut(|node| unsafe { (*node).next = next }),
-        }
-        // SAFETY: WAIT-1 and WAIT-3, as above.
-        match unsafe { next.as_ref() } {
-            None => self.last = previous,
-            // SAFETY: WAIT-1 and WAIT-3, as above.
-            Some(next) => next.node.with_mut(|node| unsafe { (*node).previous = previous }),
-        }
-    }
-
-    /// What the first one asks for.
-    pub fn request(&self) -> Option<u32> {
-        self.request_word().map(number)
-    }
-
-    /// The same, when it is a pointer.
-    pub fn request_word(&self) -> Option<*const ()> {
-        // SAFETY: WAIT-1 and WAIT-3.
-        let first = unsafe { self.first.as_ref() }?;
-        // SAFETY: WAIT-1.
-        Some(first.node.with_mut(|node| unsafe { (*node).word }))
-    }
-
-    /// Serves the first one; its waker is to be woken after the unlock (WAIT-2, WAIT-4).
-    #[must_use]
-    pub fn serve(&mut self, answer: u32) -> Option<Waker> {
-        // SAFETY: WAIT-1 and WAIT-3.
-        let first = unsafe { self.first.as_ref() }?;
-        // SAFETY: WAIT-3: it is in this list.
-        unsafe { self.unlink(first) };
-        first.node.with_mut(|node| {
-            // SAFETY: WAIT-1.
-            let node = unsafe { &mut *node };
-            node.word = word(answer);
-            node.waker.take()
-        })
     }
 }
