@@ -3,6 +3,7 @@
 use super::domain::{Domain, Tasks};
 use super::guarded::{Guarded, Inner};
 use super::waiter::{Left, Waiter};
+use crate::atomics::{AtomicU32, Ordering};
 use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
@@ -50,6 +51,9 @@ struct State {
 /// # let _ = stopped();
 /// ```
 pub struct Notify<D: Domain = Tasks> {
+    /// The state's, for those who only look: a call for all that came before is seen, as all see the stores of
+    /// one word in one order.
+    round: AtomicU32,
     state: Guarded<D, State>,
 }
 
@@ -99,7 +103,7 @@ impl<D: Domain> Notify<D> {
         /// changed.notify_all();
         /// ```
         pub fn with_domain() -> Self {
-            Self { state: Guarded::new(State { stored: false, round: 0 }) }
+            Self { round: AtomicU32::new(0), state: Guarded::new(State { stored: false, round: 0 }) }
         }
     }
 
@@ -118,7 +122,7 @@ impl<D: Domain> Notify<D> {
     /// # let _ = wait(&unboxed::sync::Notify::new());
     /// ```
     pub fn notified(&self) -> Notified<'_, D> {
-        Notified { notify: self, round: self.state.with(|inner| inner.state.round), waiter: Waiter::new() }
+        Notified { notify: self, round: self.round.load(Ordering::Relaxed), waiter: Waiter::new() }
     }
 
     /// Tells the first who waits. If nobody does, the next who asks is told at once; that is stored once, not
@@ -153,7 +157,11 @@ impl<D: Domain> Notify<D> {
     /// assert!(pin!(changed.notified()).poll(&mut cx).is_pending());
     /// ```
     pub fn notify_all(&self) {
-        self.state.serve(|inner| inner.state.round = inner.state.round.wrapping_add(1), step);
+        let next_round = |inner: &mut Inner<State>| {
+            inner.state.round = inner.state.round.wrapping_add(1);
+            self.round.store(inner.state.round, Ordering::Relaxed);
+        };
+        self.state.serve(next_round, step);
     }
 }
 
