@@ -82,6 +82,8 @@ impl Executor {
         worker.set_spares(&storage.spares);
         worker.spares_per_task.set(spares_per_task);
         worker.root.set(storage.root.header());
+        // SAFETY: PLAIN-1: a task's waker copies itself, and its drop does nothing (TASK-1).
+        unsafe { crate::sync::plain::are_plain(task::waker_of(TaskRef(storage.root.header())).vtable()) };
         worker.wheel.start(event_loop.now());
         worker.inbox.open();
         worker.posts.open();

@@ -38,6 +38,7 @@ mod guarded;
 #[cfg(feature = "critical-section")]
 mod interrupts;
 mod list;
+pub(crate) mod plain;
 mod waiter;
 
 mod mutex;

@@ -11,6 +11,7 @@
 use super::domain::Domain;
 use super::guarded::{Guarded, Inner};
 use super::list::{List, Node, number, word};
+use super::plain;
 use crate::atomics::UnsafeCell;
 use core::cell::Cell;
 use core::marker::PhantomPinned;
@@ -106,8 +107,18 @@ impl Waiter {
         if self.waiting.get() {
             return self.poll_waiting(guarded, cx, |inner, answer| served(inner, after, answer));
         }
-        match guarded.with(|inner| attempt(inner, after)) {
+        let found = guarded.with(|inner| {
+            let found = attempt(inner, after);
+            if found.is_none()
+                && let Some(waker) = plain::copy(cx.waker())
+            {
+                self.link(inner, list, waker, request);
+            }
+            found
+        });
+        match found {
             Some(found) => Poll::Ready(found),
+            None if self.waiting.get() => Poll::Pending,
             None => self.enqueue(guarded, list, cx, request, |inner| attempt(inner, after)),
         }
     }
@@ -125,6 +136,7 @@ impl Waiter {
         self.waiting.set(true);
     }
 
+    /// For wakers of others, whose clone is foreign code.
     fn enqueue<D: Domain, S, R>(
         self: Pin<&Self>,
         guarded: &Guarded<D, S>,
