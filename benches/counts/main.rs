@@ -9,8 +9,12 @@
 //! | `complete` | what the worker and the ring do for it in between, per no-op |
 //! | `joined`, `alone` | the whole way of a no-op: one task that has 32 in flight, 32 tasks with one each |
 //! | `single` | the same for one task with one in flight: a turn of the worker each |
+//! | `local`, `mutex`, `rwlock`, `semaphore`, `notify`, `watch` | taken and given back, told and seen, by one task |
+//! | `handed`, `told`, `channel` | between two tasks: a mutex, a notification or a value there and back |
 //!
 //! Each function runs `CALLS` times, or one runs so many steps: its inclusive count over `CALLS` is the row.
+
+mod sync;
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -191,5 +195,6 @@ fn main() {
     count_joined(&mut runtime);
     count_alone(&mut runtime);
     count_single(&mut runtime);
+    sync::count_all(&mut runtime);
     println!("calls {CALLS}");
 }
