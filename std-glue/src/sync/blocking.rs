@@ -1,10 +1,9 @@
 //! A plain thread waits for a primitive.
 
 use super::Blockable;
-use super::parking::{Deadline, Word};
+use super::parking::{self, Deadline};
 use std::fmt;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Blocks a plain thread on the future of a primitive of the domain [`Threads`](super::Threads).
@@ -79,23 +78,10 @@ impl fmt::Display for TimedOut {
 
 impl std::error::Error for TimedOut {}
 
-fn block<F: Blockable>(mut future: Pin<&mut F>, deadline: Deadline) -> Option<F::Output> {
+fn block<F: Blockable>(future: Pin<&mut F>, deadline: Deadline) -> Option<F::Output> {
     assert!(
         !crate::rt::is_inside(),
         "unboxed: this thread runs tasks, and blocking it would stop them all: await the future instead"
     );
-    let word = Word::of_this_thread();
-    let waker = word.waker();
-    let mut cx = Context::from_waker(&waker);
-    let mut in_time = true;
-    loop {
-        let seen = word.seen();
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return Some(output);
-        }
-        if !in_time {
-            return None;
-        }
-        in_time = word.sleep(seen, &deadline);
-    }
+    parking::block(future, &deadline)
 }

@@ -6,8 +6,6 @@
 //!
 //! PARKING-1: a thread sleeps on a word of a static table, which is never freed, so a wake that comes late, when
 //! the thread has left, or another has the same word, touches a word, and wakes for nothing at worst.
-//! PARKING-2: a sleeper counts itself before the kernel compares the word, and a waker counts its wake before it
-//! looks for sleepers, both in one order, so one of them sees the other.
 
 mod blocking;
 mod parking;
