@@ -169,3 +169,24 @@ fn futures_and_guards_are_sent() {
     sent(&once.acquire(1));
     shared(&lock.try_read().expect("free"));
 }
+
+/// What lies in a static or a block, and what a waiting task's future grows by.
+#[test]
+fn sizes_are_small() {
+    use unboxed::sync::Local;
+    fn at_most<P, Q, F>(_: &P, _: &Q, _: F, most: [usize; 3]) {
+        let sizes = [size_of::<P>(), size_of::<Q>(), size_of::<F>()];
+        assert!(sizes.iter().zip(most).all(|(&size, most)| size <= most), "{sizes:?} of {most:?}");
+    }
+    let mutexes = (Mutex::<(), Local>::with_domain(()), Mutex::new(()));
+    at_most(&mutexes.0, &mutexes.1, mutexes.1.lock(), [24, 32, 56]);
+    let locks = (RwLock::<(), Local>::with_domain(()), RwLock::new(()));
+    at_most(&locks.0, &locks.1, locks.1.write(), [24, 32, 56]);
+    let semaphores = (Semaphore::<Local>::with_domain(1), Semaphore::new(1));
+    at_most(&semaphores.0, &semaphores.1, semaphores.1.acquire(1), [24, 32, 64]);
+    let notifies = (Notify::<Local>::with_domain(), Notify::new());
+    at_most(&notifies.0, &notifies.1, notifies.1.notified(), [32, 40, 64]);
+    let cells = (OnceCell::<u8, Local>::with_domain(), OnceCell::<u8>::new());
+    at_most(&cells.0, &cells.1, cells.1.turn(), [32, 40, 56]);
+    at_most(&mutexes.1.try_lock(), &semaphores.1.try_acquire(1), (), [8, 16, 0]);
+}

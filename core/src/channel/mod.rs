@@ -14,6 +14,7 @@
 //! receivers that were served. CHAN-3: a waiting sender's value lies in its pinned future; while that is in
 //! the list, whoever holds the lock may move it out, and serves the sender in the same step.
 
+mod blockable;
 mod bounded;
 mod error;
 mod oneshot;

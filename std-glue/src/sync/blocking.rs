@@ -44,7 +44,9 @@ pub trait Blocking: Blockable + Sized {
     /// Waits until it is there, or until `duration` has passed.
     ///
     /// # Errors
-    /// [`TimedOut`]; the future's place is given up, as when it is dropped.
+    /// [`TimedOut`]; the future's place is given up, as when it is dropped, and the value of a send is dropped with
+    /// it. Blocking on a pinned borrow, `future.as_mut()`, leaves the future to the caller: it keeps its place, and
+    /// a send can be cancelled to have its value back.
     ///
     /// # Panics
     /// As [`blocking`](Self::blocking).
@@ -58,6 +60,20 @@ pub trait Blocking: Blockable + Sized {
     /// assert_eq!(CHANGED.notified().blocking_for(Duration::from_millis(1)), Err(TimedOut));
     /// CHANGED.notify_one();
     /// assert_eq!(CHANGED.notified().blocking_for(Duration::from_secs(1)), Ok(()));
+    /// ```
+    ///
+    /// ```
+    /// use std::pin::pin;
+    /// use std::time::Duration;
+    /// use unboxed::channel::Channel;
+    /// use unboxed::sync::{Blocking, Threads, TimedOut};
+    ///
+    /// let orders: Channel<&str, 1, Threads> = Channel::with_domain();
+    /// orders.send("first").blocking().unwrap();
+    /// let mut second = pin!(orders.send("second"));
+    /// assert_eq!(second.as_mut().blocking_for(Duration::from_millis(1)), Err(TimedOut));
+    /// assert_eq!(orders.recv().blocking(), Ok("first"));
+    /// assert_eq!(second.blocking(), Ok(()));
     /// ```
     fn blocking_for(self, duration: Duration) -> Result<Self::Output, TimedOut> {
         block(pin!(self), Deadline::after(duration)).ok_or(TimedOut)
