@@ -3,9 +3,10 @@
 use super::error::{RecvError, SendError};
 use super::recv::{Receiving, Values};
 use super::send::Sending;
-use super::state::{After, CLOSED, Chan, State};
+use super::state::{After, Chan, State};
 use crate::sync::{Domain, Guarded, Tasks};
 use core::fmt;
+use core::task::Waker;
 
 /// At most `N` values on their way, first in, first out.
 ///
@@ -161,13 +162,7 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     /// Closes the channel: waiting and later sends get their value back, receivers get what is left and then
     /// [`RecvError::Closed`]. False when it was closed before.
     pub fn close(&self) -> bool {
-        let (was, ended) =
-            self.guarded.with(|chan| (core::mem::replace(&mut chan.state.closed, true), chan.has_ended()));
-        while let Some(waker) = self.guarded.with(|chan| chan.state.senders.serve(CLOSED)) {
-            waker.wake();
-        }
-        self.follow(&mut After { ended, ..After::default() });
-        !was
+        self.guarded.serve(|chan| !core::mem::replace(&mut chan.state.closed, true), Chan::end_next)
     }
 
     /// Whether it was closed.
@@ -210,12 +205,11 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     /// What is left to be done after a step under the lock.
     #[inline]
     pub(super) fn follow(&self, after: &mut After) {
+        let receiver = OnDrop(after.receiver.take());
         if let Some(waker) = after.sender.take() {
             waker.wake();
         }
-        if let Some(waker) = after.receiver.take() {
-            waker.wake();
-        }
+        drop(receiver);
         if after.ended {
             self.end_receivers();
         }
@@ -223,10 +217,7 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
 
     #[cold]
     fn end_receivers(&self) {
-        let next = |chan: &mut Chan<T, N>| chan.list.serve(CLOSED);
-        while let Some(waker) = self.guarded.with(next) {
-            waker.wake();
-        }
+        self.guarded.serve(|_| (), Chan::end_next);
     }
 }
 
@@ -234,7 +225,9 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
 impl<T, const N: usize> Channel<T, N> {
     /// A seeded bug: wakes the receivers before it closes.
     pub fn close_too_late(&self) {
-        self.end_receivers();
+        while let Some(waker) = self.guarded.with(|chan| chan.list.serve(super::state::CLOSED)) {
+            waker.wake();
+        }
         self.guarded.with(|chan| chan.state.closed = true);
     }
 
@@ -252,6 +245,18 @@ impl<T, const N: usize, D: Domain> fmt::Debug for Channel<T, N, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (len, closed) = self.guarded.with(|chan| (chan.state.ring.len(), chan.state.closed));
         f.debug_struct("Channel").field("len", &len).field("places", &N).field("closed", &closed).finish()
+    }
+}
+
+/// Wakes when it is dropped, also when another wake has panicked.
+struct OnDrop(Option<Waker>);
+
+impl Drop for OnDrop {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(waker) = self.0.take() {
+            waker.wake();
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::sync::{Domain, Guarded, Inner, Tasks, Waiter};
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Half {
@@ -145,14 +145,12 @@ impl<T, D: Domain> OneshotSender<'_, T, D> {
 
 impl<T, D: Domain> Drop for OneshotSender<'_, T, D> {
     fn drop(&mut self) {
-        let (waker, value): (Option<Waker>, Option<T>) = self.place.guarded.with(|place| {
+        let gone = |place: &mut Inner<State<T>>| {
             place.state.sender = Half::Gone;
-            (place.list.serve(0), place.end_round())
-        });
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        drop(value);
+            place.end_round()
+        };
+        // All: before the receiver's one may stand some that were leaked.
+        drop(self.place.guarded.serve(gone, |place| place.list.serve(0)));
     }
 }
 

@@ -31,6 +31,12 @@ impl<'a, T, const N: usize, D: Domain> Sending<'a, T, N, D> {
         Self { channel, waiter: Waiter::new(), cargo: Cargo::new(Some(value)), cancelled: false }
     }
 
+    /// Whether the value is gone; not while it waits.
+    fn is_spent(&self) -> bool {
+        // SAFETY: CHAN-3: not in the list, so the value is the future's own.
+        self.cargo.with(|cargo| unsafe { (*cargo).is_none() })
+    }
+
     /// The value; not while it waits.
     fn take(&self) -> Option<T> {
         // SAFETY: CHAN-3: not in the list, so the value is the future's own.
@@ -53,7 +59,8 @@ impl<T, const N: usize, D: Domain> Future for Sending<'_, T, N, D> {
                 return Some(End::Closed);
             }
             if chan.state.ring.is_full() {
-                return None;
+                // One without a value must not wait: it would be served the room that others wait for.
+                return this.is_spent().then_some(End::Spent);
             }
             let Some(value) = this.take() else { return Some(End::Spent) };
             chan.put(value, after);

@@ -90,6 +90,15 @@ impl<T, const N: usize> Chan<T, N> {
         Some(value)
     }
 
+    /// Tells the next one who waits, once the channel is closed: senders, and receivers when no value is left.
+    pub fn end_next(&mut self) -> Option<Waker> {
+        if !self.state.closed {
+            return None;
+        }
+        let sender = self.state.senders.serve(CLOSED);
+        if sender.is_none() && self.has_ended() { self.list.serve(CLOSED) } else { sender }
+    }
+
     fn move_in(&mut self, after: &mut After) {
         let Some(cargo) = self.state.senders.request_word() else { return };
         // SAFETY: CHAN-3: the sender is in the list, so its pinned future is there.

@@ -6,7 +6,7 @@ use crate::sync::{Domain, Guarded, Inner, Shared, Tasks, Waiter};
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 /// WATCH-1: the cell `current` holds the value. A cell is read by those whom `readers` counts, and written
 /// under the raw lock while it is not current and nobody reads it; then it is empty.
@@ -24,6 +24,12 @@ impl<T> State<T> {
     fn has_ended(&self) -> bool {
         self.closed && self.pending.is_none()
     }
+}
+
+/// Tells the next one who has not seen the current version. They wait in the order of what they have seen.
+fn tell_next<T>(watch: &mut Inner<State<T>>) -> Option<Waker> {
+    let seen = watch.list.request()?;
+    (seen != watch.state.version as u32 || watch.state.has_ended()).then(|| watch.list.serve(0))?
 }
 
 /// A value that is replaced as a whole, and read in place.
@@ -82,20 +88,17 @@ impl<T, D: Domain> Watch<T, D> {
     /// # Errors
     /// [`SendError::Closed`] with the value.
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let (old, changed) = self.guarded.with(|watch| {
+        let send = |watch: &mut Inner<State<T>>| {
             if watch.state.closed {
                 return Err(SendError::Closed(value));
             }
             if watch.state.readers[1 - watch.state.current] != 0 {
-                return Ok((watch.state.pending.replace(value), false));
+                return Ok(watch.state.pending.replace(value));
             }
-            Ok((self.publish(watch, value), true))
-        })?;
-        if changed {
-            self.tell();
-        }
-        drop(old);
-        Ok(())
+            Ok(self.publish(watch, value))
+        };
+        // What it replaces is dropped here, after the lock.
+        self.guarded.serve(send, tell_next).map(drop)
     }
 
     /// Makes `value` the current one, in the cell that nobody reads; what comes out is to be dropped.
@@ -111,16 +114,6 @@ impl<T, D: Domain> Watch<T, D> {
         }
         // SAFETY: WATCH-1: it is not current any more.
         self.cells[old].with_mut(|cell| unsafe { (*cell).take() })
-    }
-
-    /// Wakes those who have not seen the current version. They wait in the order of what they have seen.
-    fn tell(&self) {
-        while let Some(waker) = self.guarded.with(|watch| {
-            let seen = watch.list.request()?;
-            (seen != watch.state.version as u32 || watch.state.has_ended()).then(|| watch.list.serve(0))?
-        }) {
-            waker.wake();
-        }
     }
 
     /// Reads the value in place. Sends and other reads go on meanwhile, also from within.
@@ -155,9 +148,7 @@ impl<T, D: Domain> Watch<T, D> {
 
     /// No value will follow. False when it was closed before. The value stays readable.
     pub fn close(&self) -> bool {
-        let was = self.guarded.with(|watch| core::mem::replace(&mut watch.state.closed, true));
-        self.tell();
-        !was
+        self.guarded.serve(|watch| !core::mem::replace(&mut watch.state.closed, true), tell_next)
     }
 
     /// Someone who waits for values newer than the present one.
@@ -183,22 +174,20 @@ struct Reading<'a, T, D: Domain> {
 impl<T, D: Domain> Drop for Reading<'_, T, D> {
     fn drop(&mut self) {
         let (watch, cell) = (self.watch, self.cell);
-        let (old, older, changed) = watch.guarded.with(|inner| {
+        let old = watch.guarded.with(|inner| {
             inner.state.readers[cell] -= 1;
             if inner.state.readers[cell] != 0 || inner.state.current == cell {
-                return (None, None, false);
+                return None;
             }
             // SAFETY: WATCH-1: not current, and not read any more.
             let old = watch.cells[cell].with_mut(|cell| unsafe { (*cell).take() });
-            match inner.state.pending.take() {
-                Some(value) => (old, watch.publish(inner, value), true),
-                None => (old, None, false),
-            }
+            let next = inner.state.pending.take();
+            Some((old, next.map(|value| watch.publish(inner, value))))
         });
-        if changed {
-            watch.tell();
+        if let Some((_, Some(_))) = old {
+            watch.guarded.serve(|_| (), tell_next);
         }
-        drop((old, older));
+        drop(old);
     }
 }
 
