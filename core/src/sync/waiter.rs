@@ -51,14 +51,23 @@ pub(crate) enum Left {
 }
 
 impl Waiter {
-    crate::atomics::const_unless_loom! {
-        pub fn new() -> Self {
-            Self {
-                node: UnsafeCell::new(MaybeUninit::uninit()),
-                waiting: Cell::new(false),
-                _pinned: PhantomPinned,
-            }
+    /// Not a constant: of one that is, all bytes would be written, those of the node too.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub fn new() -> Self {
+        let mut waiter = MaybeUninit::<Self>::uninit();
+        let place = waiter.as_mut_ptr();
+        // SAFETY: WAIT-5: the node may be anything; what is left is written here.
+        unsafe {
+            (&raw mut (*place).waiting).write(Cell::new(false));
+            waiter.assume_init()
         }
+    }
+
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        let node = UnsafeCell::new(MaybeUninit::uninit());
+        Self { node, waiting: Cell::new(false), _pinned: PhantomPinned }
     }
 
     /// Whether it is queued, or served and not polled since.
