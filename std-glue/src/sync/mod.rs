@@ -12,3 +12,8 @@ mod parking;
 
 pub use blocking::{Blocking, TimedOut};
 pub use unboxed_core::sync::*;
+
+/// The page's examples run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sync.md")]
+struct WhichOneDoIWant;
