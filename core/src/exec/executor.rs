@@ -8,6 +8,8 @@ use super::turn::{Budget, Turned};
 use super::worker::{CLOSING, IDLE, STARTED, Worker, WorkerStorage};
 use crate::atomics::Ordering;
 use crate::event_loop::EventLoop;
+use crate::sync::plain;
+use crate::task::{TaskRef, waker_of};
 use core::future::Future;
 use core::marker::PhantomData;
 use core::pin::Pin;
@@ -83,7 +85,7 @@ impl Executor {
         worker.spares_per_task.set(spares_per_task);
         worker.root.set(storage.root.header());
         // SAFETY: PLAIN-1: a task's waker copies itself, and its drop does nothing (TASK-1).
-        unsafe { crate::sync::plain::are_plain(task::waker_of(TaskRef(storage.root.header())).vtable()) };
+        unsafe { plain::are_plain(waker_of(TaskRef(storage.root.header())).vtable()) };
         worker.wheel.start(event_loop.now());
         worker.inbox.open();
         worker.posts.open();
