@@ -298,7 +298,13 @@ fn two_runtimes_and_one_on_a_thread_of_the_other() {
         });
         closes_cleanly(runtime);
     });
-    outer.block_on(async { assert_eq!(answer::spawn(7).unwrap().await, Ok(14)) });
+    outer.block_on(async {
+        assert_eq!(answer::spawn(7).unwrap().await, Ok(14));
+        // Its task may have a timer on this worker, which runs while this thread is here.
+        while !inner.is_finished() {
+            sleep(Duration::from_millis(1)).await.unwrap();
+        }
+    });
     inner.join().unwrap();
     closes_cleanly(outer);
 }

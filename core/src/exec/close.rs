@@ -10,7 +10,8 @@
 //! CLOSE-1: once all have stopped there is no new task; so "no task lives" stays true once it is, and then nothing
 //! is pushed anywhere any more. CLOSE-2: a worker takes messages until all are drained, since the others'
 //! slots, blocks and handles come back through it. CLOSE-3: at its deadline a worker goes on alone: what it
-//! lets go then stays the system's, and its storage is not started again.
+//! lets go then stays the system's, and its storage is not started again. CLOSE-4: a worker whose turn ended tasks looks
+//! whether all is drained before it sleeps; the others, who saw those tasks alive, sleep until it acknowledges.
 
 use super::current::{Entered, Outside};
 use super::scheduler::Ack;

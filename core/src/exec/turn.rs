@@ -2,7 +2,7 @@
 
 use super::current::Entered;
 use super::stats::count;
-use super::worker::Worker;
+use super::worker::{CLOSING, Worker};
 use crate::atomics::Ordering;
 use crate::event_loop::{Reaper, Wait};
 use crate::task::{self, BODY_DONE, TaskRef, state};
@@ -44,7 +44,9 @@ impl Worker {
         }
         self.take_messages();
         let polls = self.run_tasks(budget.polls);
-        let completions = self.run_loop(budget.sleep);
+        // A close looks at what has ended before its worker sleeps (CLOSE-4).
+        let sleep = budget.sleep && (polls == 0 || self.life.load(Ordering::Relaxed) != CLOSING);
+        let completions = self.run_loop(sleep);
         self.dispatch();
         if self.searching.get() {
             // It was called, and others rely on its search (SCHED-2): the next turn may be far away.
@@ -134,7 +136,8 @@ impl Worker {
     }
 
     fn wait(&'static self, sleep: bool) -> Wait {
-        let idle = self.is_idle() && self.batch.is_empty() && self.full.is_empty();
+        // An orphan holds a block for which somebody may wait.
+        let idle = self.is_idle() && self.batch.is_empty() && self.full.is_empty() && self.orphans.is_empty();
         if !idle || self.root_has_ended() {
             return Wait::No;
         }

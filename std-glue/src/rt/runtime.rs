@@ -42,6 +42,9 @@ impl Runtime {
     /// Runs a future to its end, and the spawned tasks meanwhile. A spawned task's panic ends that task; the
     /// root future's goes on here.
     ///
+    /// This thread is worker 0: after the return, and until the next call, what that worker has in flight waits,
+    /// timers too, with the tasks that wait for it. Ready tasks that may move go to the other workers.
+    ///
     /// # Panics
     /// When this thread is inside a runtime already, and with the root future's panic.
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
