@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use unboxed::alloc::Counting;
 use unboxed::net::{TcpListener, TcpStream};
+use unboxed::rt::{Config, RuntimeCell};
 use unboxed::task::Bytes;
 use unboxed_examples::Args;
 
@@ -13,12 +14,17 @@ static HEAP: Counting = Counting::new();
 const USAGE: &str = "\
 Echoes what it receives, in fixed memory.
 
-usage: echo [--port PORT]
+usage: echo [--port PORT] [--threads N]
 
   --port PORT   listens on 127.0.0.1:PORT (default 7007; 0 lets the system choose)
+  --threads N   worker threads with a ring each, at most 16 (default 1; 0 is one for each processor)
   --help        prints this";
 
 const CONNECTIONS: usize = 512;
+/// As many as `--threads` can ask for.
+const THREADS: usize = 16;
+
+static RUNTIME: RuntimeCell<1024, THREADS> = RuntimeCell::new();
 
 /// One connection, until its end.
 #[unboxed::task(pool = CONNECTIONS, ops = 2, bytes = 4096)]
@@ -45,12 +51,20 @@ async fn serve(mut listener: TcpListener) {
     }
 }
 
-#[unboxed::main]
-async fn main() {
+fn main() {
     let mut args = Args::parse(USAGE);
     let port = args.value("--port", 7007u16);
+    let threads = args.threads(THREADS);
     args.finish();
 
+    let mut runtime = RUNTIME.start(Config::new().workers(threads)).unwrap_or_else(|error| {
+        eprintln!("no runtime: {error}");
+        std::process::exit(1);
+    });
+    runtime.block_on(run(port));
+}
+
+async fn run(port: u16) {
     let mut stop = unboxed::signal::shutdown().expect("signals");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = match TcpListener::bind(address) {

@@ -7,23 +7,32 @@ mod options;
 mod server;
 mod service;
 
-use options::Options;
+use options::{Options, RUNTIME};
 use service::Service;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use unboxed::alloc::Counting;
 use unboxed::net::TcpListener;
+use unboxed::rt::Config;
 
 #[global_allocator]
 static HEAP: Counting = Counting::new();
 
-#[unboxed::main(entries = 1024)]
-async fn main() {
+fn main() {
     let options = Options::parse();
     if options.memory {
         options.print_memory_map();
         return;
     }
+    let config = Config::new().entries(1024).workers(options.threads);
+    let mut runtime = RUNTIME.start(config).unwrap_or_else(|error| {
+        eprintln!("no runtime: {error}");
+        std::process::exit(1);
+    });
+    runtime.block_on(run(&options));
+}
+
+async fn run(options: &Options) {
     let mut stop = unboxed::signal::shutdown().expect("signals");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let listener = match TcpListener::bind(address) {
@@ -34,7 +43,7 @@ async fn main() {
         }
     };
     let address = listener.local_addr().expect("an address");
-    let service = Service::leak(&options, address.port());
+    let service = Service::leak(options, address.port());
     let sweeper = server::sweep::spawn(service).expect("an empty pool");
     let server = server::serve::spawn(listener, service).expect("an empty pool");
     println!("ready {address}");
@@ -46,7 +55,7 @@ async fn main() {
     server.abort();
     let _ = server.await;
     for _ in 0..100 {
-        if service.db.borrow().clients == 0 {
+        if service.db().clients == 0 {
             break;
         }
         let _ = unboxed::time::sleep(Duration::from_millis(10)).await;

@@ -9,15 +9,23 @@ use unboxed_kv::store::CELL_BYTES;
 const USAGE: &str = "\
 A Redis-protocol server in fixed memory.
 
-usage: kv [--port PORT] [--bytes SIZE] [--connections N] [--timeout SECONDS] [--memory]
+usage: kv [--port PORT] [--bytes SIZE] [--connections N] [--timeout SECONDS] [--threads N]
+          [--memory]
 
   --port PORT         listens on 127.0.0.1:PORT (default 6379; 0 lets the system choose)
   --bytes SIZE        memory for keys, values and what is in flight: 64M, 1G, 100000 (default 64M)
   --connections N     connections at the same time, at most 1000 (default 256)
   --timeout SECONDS   closes connections that are idle for so long (default 0: never)
+  --threads N         worker threads with a ring each, at most 16 (default 1; 0 is one for each processor)
   --memory            prints where the memory goes, and ends
   --forbid-allocation aborts at the first heap allocation after `ready`: for tests
   --help              prints this";
+
+/// As many as `--threads` can ask for.
+const THREADS: usize = 16;
+
+/// The memory of the runtime.
+pub static RUNTIME: RuntimeCell<1024, THREADS> = RuntimeCell::new();
 
 /// What was asked for.
 #[derive(Debug)]
@@ -26,6 +34,7 @@ pub struct Options {
     pub bytes: usize,
     pub connections: usize,
     pub timeout: u64,
+    pub threads: usize,
     pub memory: bool,
     pub forbid_allocation: bool,
 }
@@ -60,6 +69,7 @@ impl Options {
             bytes: args.value("--bytes", Size(64 << 20)).0,
             connections: args.value("--connections", 256),
             timeout: args.value("--timeout", 0),
+            threads: args.threads(THREADS),
             memory: args.flag("--memory"),
             forbid_allocation: args.flag("--forbid-allocation"),
         };
@@ -93,7 +103,7 @@ impl Options {
             let what = format!("{}: {} tasks of {} bytes", pool.name, pool.blocks, pool.block_bytes);
             line(&what, pool.blocks as usize * pool.block_bytes);
         }
-        line("the runtime: worker, root task's slots, spares, file table", size_of::<RuntimeCell>());
+        line("the runtime: workers, root task's slots, spares, file table", size_of_val(&RUNTIME));
         println!("{total:>14}  in all, besides the program, its stack and the ring's queues in the kernel");
         println!();
         let used = self.connections * server::connection::memory().block_bytes;

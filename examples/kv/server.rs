@@ -26,7 +26,7 @@ pub fn pools() -> [PoolMemory; 4] {
 }
 
 /// Accepts until it is aborted.
-#[unboxed::task(local)]
+#[unboxed::task]
 pub async fn serve(mut listener: TcpListener, service: &'static Service) {
     loop {
         match listener.accept().await {
@@ -65,7 +65,7 @@ pub async fn refuse(mut stream: TcpStream, mut bytes: Bytes<'_>) {
 }
 
 /// One connection: what was read is run, what that gives is written, until neither goes on.
-#[unboxed::task(pool = CONNECTIONS, ops = 3, bytes = INPUT + OUTPUT, local)]
+#[unboxed::task(pool = CONNECTIONS, ops = 3, bytes = INPUT + OUTPUT)]
 pub async fn connection(mut stream: TcpStream, service: &'static Service, mut open: Open, bytes: Bytes<'_>) {
     let (mut input, mut output) = bytes.split_at(INPUT);
     let mut filled = 0;
@@ -100,7 +100,7 @@ async fn limited<O>(service: &'static Service, operation: O) -> Option<O::Output
 where
     O: Operation<Output = Result<usize, Error>>,
 {
-    let seconds = service.db.borrow().idle_seconds;
+    let seconds = service.db().idle_seconds;
     match seconds {
         0 => Some(operation.await),
         _ => timeout(Duration::from_secs(seconds), operation).await.ok(),
@@ -124,11 +124,11 @@ async fn linger(stream: &mut TcpStream, bytes: &mut Bytes<'_>) {
 
 /// Removes expired keys, so that memory comes back also of those that nobody asks for: the whole index in
 /// ten seconds.
-#[unboxed::task(local)]
+#[unboxed::task]
 pub async fn sweep(service: &'static Service) {
     loop {
         let _ = sleep(Duration::from_millis(100)).await;
-        let mut db = service.db.borrow_mut();
+        let mut db = service.db();
         let buckets = (db.store.buckets() / 100).max(256);
         db.sweep(service.now_ms(), buckets);
     }

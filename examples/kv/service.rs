@@ -1,14 +1,14 @@
-//! What the tasks of one thread share: the database, and the time.
+//! What the tasks share: the database, and the time.
 
 use crate::options::Options;
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use unboxed_kv::{Db, Session};
 
-/// The database, for tasks of this thread.
+/// The database, behind a lock that nobody holds across an await: one batch of requests at a time.
 #[derive(Debug)]
 pub struct Service {
-    pub db: RefCell<Db<'static>>,
+    db: Mutex<Db<'static>>,
     began: Instant,
 }
 
@@ -19,7 +19,13 @@ impl Service {
         let mut db = Db::new(memory, options.connections);
         db.port = port;
         db.idle_seconds = options.timeout;
-        Box::leak(Box::new(Self { db: RefCell::new(db), began: Instant::now() }))
+        Box::leak(Box::new(Self { db: Mutex::new(db), began: Instant::now() }))
+    }
+
+    /// The database, once it is ours. A panic within the engine may have left cells that nobody has any more, and
+    /// nothing worse.
+    pub fn db(&self) -> MutexGuard<'_, Db<'static>> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Milliseconds since the start.
@@ -48,7 +54,7 @@ pub struct Open {
 impl Open {
     /// One more connection; none when there are as many as may be.
     pub fn new(service: &'static Service, input: usize) -> Option<Self> {
-        let mut db = service.db.borrow_mut();
+        let mut db = service.db();
         if db.clients >= db.max_clients {
             db.stats.rejected += 1;
             return None;
@@ -64,14 +70,14 @@ impl Open {
     pub fn advance(&mut self, input: &[u8], out: &mut [u8]) -> unboxed_kv::Advance {
         let now = self.service.now_ms();
         let session = self.session.as_mut().expect("open until it is dropped");
-        session.advance(&mut self.service.db.borrow_mut(), now, input, out)
+        session.advance(&mut self.service.db(), now, input, out)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // Only a panic within the engine can hold the database here; its cells are then lost, not misused.
-        if let (Ok(mut db), Some(session)) = (self.service.db.try_borrow_mut(), self.session.take()) {
+        if let Some(session) = self.session.take() {
+            let mut db = self.service.db();
             session.end(&mut db);
             db.clients -= 1;
         }

@@ -46,6 +46,15 @@ impl Args {
         }
     }
 
+    /// `--threads N`: how many worker threads, one by default; zero is one for each processor.
+    pub fn threads(&mut self, most: usize) -> usize {
+        let threads = self.value("--threads", 1);
+        if threads > most {
+            self.fail(&format!("--threads {threads}: at most {most} are possible"));
+        }
+        threads
+    }
+
     /// Everything must have been used.
     pub fn finish(self) {
         if let Some(word) = self.words.first() {

@@ -5,7 +5,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`rt`] | the runtime of one thread: storage, configuration, `block_on`, closing |
+//! | [`rt`] | the runtime of one thread or several: storage, configuration, `block_on`, closing |
 //! | [`ring`] | the io_uring loop |
 //! | [`net`] | TCP |
 //! | [`signal`] | ctrl-c and terminate |

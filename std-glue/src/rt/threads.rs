@@ -5,6 +5,7 @@
 
 use super::seat::Seat;
 use super::{StartError, TableGuard};
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -141,7 +142,11 @@ impl Threads {
         name: String,
         run: impl FnOnce() -> Ended + Send + 'static,
     ) -> std::io::Result<()> {
-        let handle = Builder::new().name(name).spawn(run)?;
+        // Threads inherit the mask.
+        let blocked = SignalsBlocked::new();
+        let handle = Builder::new().name(name).spawn(run);
+        drop(blocked);
+        let handle = handle?;
         self.handles[self.count as usize] = Some(handle);
         self.count += 1;
         Ok(())
@@ -170,5 +175,35 @@ impl Threads {
         }
         self.count = 0;
         error.map_or(Ok(sum), Err)
+    }
+}
+
+/// THREADS-2: signals are for the program's own threads, so a worker's takes none; else one that a
+/// descriptor waits for, and that only its owner's thread has blocked, would end the process here.
+struct SignalsBlocked(libc::sigset_t);
+
+impl SignalsBlocked {
+    fn new() -> Self {
+        let mut all = MaybeUninit::uninit();
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: both sets are written before they are read. What a fault of the thread's own raises cannot be
+        // put off, and stays.
+        unsafe {
+            libc::sigfillset(all.as_mut_ptr());
+            for fault in
+                [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGPROF]
+            {
+                libc::sigdelset(all.as_mut_ptr(), fault);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
+            Self(before.assume_init())
+        }
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        // SAFETY: the mask that this thread had.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) };
     }
 }
