@@ -376,3 +376,26 @@ fn workers_are_named_and_counted() {
         tells_its_thread::spawn_on(&remote.worker(1).unwrap()).unwrap().await.unwrap();
     }
 }
+
+static BOTH: std::sync::Barrier = std::sync::Barrier::new(2);
+
+/// Ends when two of it run at the same time.
+#[task(pool = 2)]
+async fn meets_the_other() {
+    BOTH.wait();
+}
+
+#[unboxed::main(workers = 2, entries = 64)]
+async fn main_of_two() -> Result<(), JoinError> {
+    let (one, other) = (meets_the_other::spawn().unwrap(), meets_the_other::spawn().unwrap());
+    one.await?;
+    other.await
+}
+
+#[test]
+fn the_main_function_may_have_workers() {
+    // Its storage serves again after each return.
+    for _ in 0..3 {
+        assert_eq!(main_of_two(), Ok(()));
+    }
+}

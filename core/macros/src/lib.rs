@@ -82,6 +82,7 @@ pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning | default |
 /// |---|---|---|
+/// | `workers = N` | workers with a ring each, of which this thread is one; a constant, at most 32 | 1 |
 /// | `entries = N` | entries of the submission queue | that of `rt::Config` |
 /// | `spares = N` | spare op slots that one task may take when its own are used up | that of `rt::Config` |
 /// | `crate = path` | where the runtime is | `::unboxed` |

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{AttrStyle, Error, ItemFn, Result, Signature, Visibility};
 
-const OPTIONS: &[&str] = &["entries", "spares", "crate"];
+const OPTIONS: &[&str] = &["workers", "entries", "spares", "crate"];
 
 pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let options = Options::parse(options, OPTIONS)?;
@@ -19,6 +19,9 @@ pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if let Some(spares) = options.value("spares")? {
         config = quote!(#config.spares(#spares));
     }
+    // The storage has room for so many workers, and is the process's main runtime's.
+    let workers = options.value("workers")?;
+    let count = workers.map(|count| quote!(#count)).unwrap_or(quote!(1usize));
     let (vis, name, output) = (&item.vis, &item.sig.ident, &item.sig.output);
     // The user's function stays whole, so that its output's type reaches into its body.
     let (outer, inner) = item.attrs.iter().cloned().partition(|a| matches!(a.style, AttrStyle::Outer));
@@ -29,7 +32,8 @@ pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
         #vis fn #name() #output {
             #[allow(clippy::unused_async, clippy::future_not_send, clippy::large_futures)]
             #body
-            #krate::rt::run_main_with(#config, #name())
+            static RUNTIME: #krate::rt::RuntimeCell<1024, { #count }> = #krate::rt::RuntimeCell::new();
+            #krate::rt::run_main(&RUNTIME, #config.workers(#count), #name())
         }
     })
 }

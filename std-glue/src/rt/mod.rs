@@ -15,7 +15,7 @@ mod threads;
 
 pub use cell::{RuntimeCell, StartError};
 pub use config::Config;
-pub use main::{run_main, run_main_with};
+pub use main::run_main;
 pub use runtime::Runtime;
 pub use unboxed_core::exec::{Mode, Remote};
 
