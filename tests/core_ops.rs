@@ -5,8 +5,9 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use unboxed::event_loop::Descriptor;
 use unboxed::event_loop::scripted::OnCancel;
-use unboxed::op::{Error, Nop, Operation, nop};
+use unboxed::op::{Error, Nop, Operation, custom, nop};
 use unboxed::task::{JoinError, yield_now};
 use unboxed::time::sleep;
 use unboxed_tests::{Shared, begins, body, drain, lab, pass_a_turn, poll_once, settle, turn};
@@ -448,4 +449,23 @@ fn more_completions_than_a_batch_holds_and_a_due_timer_come_in_turns() {
     script.advance(5_000_000);
     assert_eq!(settle(&mut ex), 0);
     assert_eq!((ex.in_flight(), run::memory().used), (0, 0));
+}
+
+#[test]
+fn an_operation_of_the_loops_own_brings_its_code_there_and_its_result_back() {
+    lab!(ex, script, run, pool = 1, ops = 1);
+    script.automatic(Some(|op| match *op {
+        Descriptor::Custom { code: 7, args: [a, b, ..] } => Some((a * b) as i32),
+        Descriptor::Custom { code: 8, .. } => Some(-38),
+        _ => None,
+    }));
+    let _ = run::memory();
+    // SAFETY: the arguments name no memory.
+    let ask = |code, args| unsafe { custom(code, args) };
+    let answers = ex.block_on(async {
+        let cancelled = ask(9, [0; 4]).cancel().await;
+        [ask(7, [6, 7, 0, 0]).await, ask(8, [0; 4]).await, cancelled]
+    });
+    assert_eq!(answers, [Ok(42), Err(Error::Os(38)), Err(Error::Cancelled)]);
+    assert_eq!(ex.in_flight(), 0);
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as PlainStream};
 use std::time::{Duration, Instant};
 use unboxed::net::{TcpListener, TcpStream};
-use unboxed::op::nop;
+use unboxed::op::{custom, nop};
 use unboxed::rt::{Config, RuntimeCell};
 use unboxed::task::{Bytes, JoinError};
 use unboxed::{Error, yield_now};
@@ -301,4 +301,15 @@ fn a_body_that_panics_when_a_close_drops_it_ends_the_close_with_its_panic() {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.close(Duration::from_secs(1))));
     assert!(closed.is_err());
     assert_eq!(bomb::memory().used, 0);
+}
+
+/// Linux's number.
+const EOPNOTSUPP: i32 = 95;
+
+#[test]
+fn an_operation_that_no_ring_knows_is_refused_by_its_result() {
+    let mut runtime = runtime!();
+    // SAFETY: the arguments name no memory.
+    let refused = runtime.block_on(async { unsafe { custom(1, [0; 4]) }.await });
+    assert_eq!(refused, Err(Error::Os(EOPNOTSUPP)));
 }

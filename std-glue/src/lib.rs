@@ -27,3 +27,10 @@ pub mod sync;
 
 pub use op::Error;
 pub use task::{Bytes, JoinHandle, yield_now};
+
+/// The pages' examples run.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../docs/porting.md")]
+    struct Porting;
+}

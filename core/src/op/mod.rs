@@ -26,6 +26,8 @@ pub use waker_cell::WakerCell;
 #[cfg(not(loom))]
 mod begin;
 #[cfg(not(loom))]
+mod custom;
+#[cfg(not(loom))]
 mod end;
 #[cfg(not(loom))]
 mod error;
@@ -46,6 +48,7 @@ mod slot_kind;
 
 #[cfg(not(loom))]
 pub use {
+    custom::{Custom, custom},
     error::Error,
     handle::{OpHandle, Parts},
     keep::{KeepVtable, RawBuf},
