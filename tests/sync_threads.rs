@@ -63,10 +63,20 @@ fn contend_blocking(rounds: usize) {
     }
 }
 
+/// On one worker, and on three that share the tasks.
 #[test]
 fn ten_threads_and_a_hundred_tasks() {
-    static CELL: RuntimeCell = RuntimeCell::new();
-    let Ok(mut runtime) = CELL.start(Config::new()) else { return println!("skipped: no ring") };
+    for workers in [1, 3] {
+        ten_threads_and_a_hundred_tasks_on(workers);
+    }
+}
+
+fn ten_threads_and_a_hundred_tasks_on(workers: usize) {
+    static CELL: RuntimeCell<4, 3> = RuntimeCell::new();
+    let config = Config::new().workers(workers);
+    let Ok(mut runtime) = CELL.start(config) else { return println!("skipped: no ring") };
+    *COUNT.try_lock().expect("free") = 0;
+    ENTERED.store(0, Ordering::SeqCst);
     let threads: Vec<_> = (0..THREADS).map(|_| thread::spawn(|| contend_blocking(ROUNDS))).collect();
     runtime.block_on(async {
         let handles: Vec<_> = (0..TASKS).map(|_| contend::spawn(ROUNDS).expect("a block")).collect();
@@ -90,15 +100,32 @@ fn ten_threads_and_a_hundred_tasks() {
 
 #[test]
 fn blocking_on_a_worker_is_refused() {
-    static CELL: RuntimeCell = RuntimeCell::new();
+    static CELL: RuntimeCell<4, 2> = RuntimeCell::new();
     static FREE: Mutex<(), Threads> = Mutex::with_domain(());
-    let Ok(mut runtime) = CELL.start(Config::new()) else { return println!("skipped: no ring") };
+    let Ok(mut runtime) = CELL.start(Config::new().workers(2)) else { return println!("skipped: no ring") };
     let refused = runtime.block_on(async {
         std::panic::catch_unwind(|| drop(FREE.lock().blocking())).expect_err("refused, though it is free")
     });
-    let message = refused.downcast_ref::<&str>().expect("a message");
-    assert!(message.contains("await the future instead"), "{message}");
+    let explains = |refused: Box<dyn std::any::Any + Send>| {
+        let message = refused.downcast_ref::<&str>().expect("a message");
+        assert!(message.contains("await the future instead"), "{message}");
+    };
+    explains(refused);
+    // In tasks, on every worker's thread.
+    runtime.block_on(async {
+        for task in [(); 8].map(|()| blocks::spawn(&FREE).expect("a block")) {
+            explains(task.await.expect("it catches the panic").expect_err("refused"));
+        }
+    });
     drop(FREE.lock().blocking());
+    drop(runtime);
+    drop(FREE.lock().blocking());
+}
+
+#[unboxed::task(pool = 8, ops = 0)]
+async fn blocks(free: &'static Mutex<(), Threads>) -> thread::Result<()> {
+    let blocking = || drop(free.lock().blocking_for(Duration::ZERO));
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(blocking))
 }
 
 #[test]
@@ -187,4 +214,36 @@ fn deadlines_race_with_hand_overs() {
         assert_eq!(*VALUE.try_write().expect("free"), before + written);
         assert_eq!(SLOTS.available(), 2);
     });
+}
+
+/// The holder of a raw lock may be off its core for long: who spins gives its core away.
+#[test]
+fn spinning_is_bounded() {
+    use unboxed::sync::{RawLock, SpinLock};
+    static RAW: SpinLock = SpinLock::NEW;
+    static FIRST: Mutex<(), Threads> = Mutex::with_domain(());
+    // Whoever blocks first in a process says how its threads rest.
+    drop(FIRST.lock().blocking());
+    RAW.lock();
+    let spinner = thread::spawn(|| {
+        let cpu = cpu_time();
+        RAW.lock();
+        // SAFETY: LOCK-1: locked above.
+        unsafe { RAW.unlock(()) };
+        cpu_time() - cpu
+    });
+    let held = Duration::from_millis(200);
+    thread::sleep(held);
+    // SAFETY: LOCK-1: locked above.
+    unsafe { RAW.unlock(()) };
+    let spun = spinner.join().expect("no panic");
+    assert!(spun < held / 4, "{spun:?} of {held:?} spent spinning");
+}
+
+/// Of this thread.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it writes the time, which is ours.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

@@ -2,6 +2,9 @@
 //!
 //! Each model lies beside its algorithm. Tests named after a bug seed it and must panic.
 
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
 
@@ -34,4 +37,20 @@ impl Plain {
         // SAFETY: watched by loom.
         self.0.with_mut(|place| unsafe { *place = value });
     }
+}
+
+/// A waker that does something when it is woken.
+pub(crate) fn when_woken(run: impl Fn() + Send + Sync + 'static) -> Waker {
+    struct When<F>(F);
+    impl<F: Fn() + Send + Sync> std::task::Wake for When<F> {
+        fn wake(self: std::sync::Arc<Self>) {
+            (self.0)();
+        }
+    }
+    Waker::from(std::sync::Arc::new(When(run)))
+}
+
+/// One poll, with a waker that tells nobody.
+pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }

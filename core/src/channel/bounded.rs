@@ -122,7 +122,7 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
             chan.put(value, &mut after);
             Ok(())
         });
-        self.follow(&mut after);
+        self.follow(after);
         sent
     }
 
@@ -155,7 +155,7 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
                 Err(RecvError::Empty)
             }
         });
-        self.follow(&mut after);
+        self.follow(after);
         taken
     }
 
@@ -203,21 +203,25 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     }
 
     /// What is left to be done after a step under the lock.
-    #[inline]
-    pub(super) fn follow(&self, after: &mut After) {
-        let receiver = OnDrop(after.receiver.take());
-        if let Some(waker) = after.sender.take() {
+    #[inline(always)]
+    pub(super) fn follow(&self, after: After) {
+        match after {
+            After { sender: None, receiver: None, ended: false } => {}
+            After { sender: None, receiver: Some(waker), ended: false } => waker.wake(),
+            more => self.follow_more(more),
+        }
+    }
+
+    #[inline(never)]
+    fn follow_more(&self, after: After) {
+        let receiver = OnDrop(after.receiver);
+        if let Some(waker) = after.sender {
             waker.wake();
         }
         drop(receiver);
         if after.ended {
-            self.end_receivers();
+            self.guarded.serve(|_| (), Chan::end_next);
         }
-    }
-
-    #[cold]
-    fn end_receivers(&self) {
-        self.guarded.serve(|_| (), Chan::end_next);
     }
 }
 
@@ -236,7 +240,7 @@ impl<T, const N: usize> Channel<T, N> {
         self.guarded.with(|chan| {
             let mut after = After::default();
             chan.put(value, &mut after);
-            self.follow(&mut after);
+            self.follow(after);
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Models of the channel: nothing lost, nothing twice, everybody woken; with the bugs that would break it.
 
-use super::{Channel, RecvError};
-use crate::support_loom::explore;
+use super::{Channel, RecvError, SendError};
+use crate::support_loom::{explore, poll_once};
 use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -13,10 +13,6 @@ type One = Arc<Channel<u32, 1>>;
 
 fn one() -> One {
     Arc::new(Channel::with_domain())
-}
-
-fn poll_once<F: Future>(future: core::pin::Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 #[test]
@@ -68,6 +64,64 @@ fn a_receiver_that_goes_leaves_the_value() {
 #[should_panic(expected = "lost value")]
 fn a_receiver_that_keeps_the_value_loses_it() {
     a_receiver_goes(|first| first.leave_with_the_value());
+}
+
+/// A receive that is cancelled, perhaps served already: it gets the value, or the next one can.
+fn a_receive_is_cancelled(cancel: fn(core::pin::Pin<&mut super::Receiving<'_, u32, 1>>)) {
+    explore(move || {
+        let channel = one();
+        let other = {
+            let channel = channel.clone();
+            thread::spawn(move || assert_eq!(block_on(channel.send(7)), Ok(())))
+        };
+        let mut receiving = pin!(channel.recv());
+        let mut got = poll_once(receiving.as_mut());
+        if got.is_pending() {
+            cancel(receiving.as_mut());
+            got = poll_once(receiving);
+        }
+        other.join().unwrap();
+        match got {
+            Poll::Ready(Ok(7)) => assert_eq!(channel.try_recv(), Err(RecvError::Empty)),
+            Poll::Ready(Err(RecvError::Cancelled)) => assert_eq!(channel.try_recv(), Ok(7), "lost value"),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn a_cancelled_receive_loses_nothing() {
+    a_receive_is_cancelled(|receiving| receiving.withdraw());
+}
+
+/// The seeded bug: it leaves also when it was served.
+#[test]
+#[should_panic(expected = "lost value")]
+fn a_cancelled_receive_that_was_served_must_take_it() {
+    a_receive_is_cancelled(|receiving| receiving.withdraw_with_the_value());
+}
+
+/// A send that is cancelled while its value is moved in: it was sent, or the value comes back.
+#[test]
+fn a_cancelled_send_was_sent_or_comes_back() {
+    explore(|| {
+        let channel = one();
+        channel.try_send(1).unwrap();
+        let mut sending = pin!(channel.send(2));
+        assert!(poll_once(sending.as_mut()).is_pending());
+        let other = {
+            let channel = channel.clone();
+            thread::spawn(move || channel.try_recv())
+        };
+        sending.as_mut().withdraw();
+        let sent = match poll_once(sending) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(SendError::Cancelled(2))) => false,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(other.join().unwrap(), Ok(1));
+        assert_eq!(channel.try_recv(), if sent { Ok(2) } else { Err(RecvError::Empty) });
+    });
 }
 
 /// A sender that is dropped while it waits has sent its value, or not; it is not sent twice, and who waits
@@ -183,7 +237,7 @@ fn a_wake_may_use_the_channel() {
 
 /// WAIT-2 broken: the waker waits for the lock under which it is woken.
 #[test]
-#[should_panic]
+#[should_panic(expected = "maximum number of branches")]
 fn a_wake_under_the_lock_waits_for_itself() {
     a_wake_comes_back(|channel| channel.send_and_wake_under_lock(1));
 }

@@ -143,6 +143,28 @@ impl<T, D: Domain> OneshotSender<'_, T, D> {
     }
 }
 
+#[cfg(all(test, loom))]
+impl<T, D: Domain> OneshotSender<'_, T, D> {
+    /// A seeded bug: tells the receiver, and goes in a second step.
+    pub fn go_too_late(self) {
+        self.place.guarded.serve_before_the_change(
+            |place| {
+                place.state.sender = Half::Gone;
+                place.end_round();
+            },
+            |place| place.list.serve(0),
+        );
+        core::mem::forget(self);
+    }
+
+    /// WAIT-2 broken.
+    pub fn go_waking_under_the_lock(self) {
+        let gone = |place: &mut Inner<State<T>>| place.state.sender = Half::Gone;
+        self.place.guarded.serve_under_the_lock(gone, |place| place.list.serve(0));
+        core::mem::forget(self);
+    }
+}
+
 impl<T, D: Domain> Drop for OneshotSender<'_, T, D> {
     fn drop(&mut self) {
         let gone = |place: &mut Inner<State<T>>| {
@@ -231,13 +253,21 @@ impl<T, D: Domain> Future for OneshotRecv<'_, T, D> {
     }
 }
 
-#[cfg(not(loom))]
-impl<T, D: Domain> crate::op::Operation for OneshotRecv<'_, T, D> {
-    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+impl<T, D: Domain> OneshotRecv<'_, T, D> {
+    /// Leaves the line; what it was served is still its own.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(super) fn withdraw(self: Pin<&mut Self>) {
         // SAFETY: nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
         this.cancelled = true;
         this.waiter.withdraw(&this.place.guarded, Inner::list);
+    }
+}
+
+#[cfg(not(loom))]
+impl<T, D: Domain> crate::op::Operation for OneshotRecv<'_, T, D> {
+    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+        self.withdraw();
     }
 
     fn was_cancelled(output: &Self::Output) -> bool {

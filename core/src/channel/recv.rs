@@ -53,19 +53,27 @@ impl<T, const N: usize, D: Domain> Future for Receiving<'_, T, N, D> {
         let guarded = &this.channel.guarded;
         let end = waiter.poll_in(guarded, Inner::list, cx, core::ptr::null(), &mut after, attempt, served);
         if end.is_ready() {
-            this.channel.follow(&mut after);
+            this.channel.follow(after);
         }
         end
+    }
+}
+
+impl<T, const N: usize, D: Domain> Receiving<'_, T, N, D> {
+    /// Leaves the line; what it was served is still its own.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(super) fn withdraw(self: Pin<&mut Self>) {
+        // SAFETY: nothing is moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.cancelled = true;
+        this.waiter.withdraw(&this.channel.guarded, Inner::list);
     }
 }
 
 #[cfg(not(loom))]
 impl<T, const N: usize, D: Domain> crate::op::Operation for Receiving<'_, T, N, D> {
     fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
-        // SAFETY: nothing is moved.
-        let this = unsafe { self.get_unchecked_mut() };
-        this.cancelled = true;
-        this.waiter.withdraw(&this.channel.guarded, Inner::list);
+        self.withdraw();
     }
 
     fn was_cancelled(output: &Self::Output) -> bool {
@@ -90,6 +98,12 @@ impl<T, const N: usize, D: Domain> Drop for Receiving<'_, T, N, D> {
 
 #[cfg(all(test, loom))]
 impl<T, const N: usize, D: Domain> Receiving<'_, T, N, D> {
+    /// A seeded bug: leaves the line, and what it was served.
+    pub fn withdraw_with_the_value(mut self: Pin<&mut Self>) {
+        self.as_mut().leave_with_the_value();
+        self.withdraw();
+    }
+
     /// A seeded bug: goes without giving back what was set aside for it.
     pub fn leave_with_the_value(self: Pin<&mut Self>) {
         self.waiter.leave(&self.channel.guarded, |_, _| None);

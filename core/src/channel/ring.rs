@@ -22,24 +22,35 @@ impl<T, const N: usize> Ring<T, N> {
         self.len == N
     }
 
+    /// The place of the value so many behind the first; a ring of one place needs no arithmetic.
+    #[inline(always)]
+    fn place(&self, behind: usize) -> usize {
+        if N == 1 {
+            return 0;
+        }
+        let at = self.head + behind;
+        if at >= N { at - N } else { at }
+    }
+
     /// Puts a value behind the others. There is room.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, value: T) {
         assert!(self.len < N, "unboxed: a value for a full ring");
-        let at = self.head + self.len;
-        self.places[if at >= N { at - N } else { at }].write(value);
+        let at = self.place(self.len);
+        self.places[at].write(value);
         self.len += 1;
     }
 
     /// Takes the first value.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self) -> Option<T> {
         if self.len == 0 {
             return None;
         }
+        let at = self.place(0);
         // SAFETY: CHAN-1.
-        let value = unsafe { self.places[self.head].assume_init_read() };
-        self.head = if self.head + 1 == N { 0 } else { self.head + 1 };
+        let value = unsafe { self.places[at].assume_init_read() };
+        self.head = self.place(1);
         self.len -= 1;
         Some(value)
     }

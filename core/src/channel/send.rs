@@ -76,7 +76,7 @@ impl<T, const N: usize, D: Domain> Future for Sending<'_, T, N, D> {
         let guarded = &this.channel.guarded;
         let end = waiter.poll_in(guarded, senders, cx, request, &mut after, attempt, served);
         if end.is_ready() {
-            this.channel.follow(&mut after);
+            this.channel.follow(after);
         }
         end.map(|end| match end {
             End::Sent => Ok(()),
@@ -86,13 +86,21 @@ impl<T, const N: usize, D: Domain> Future for Sending<'_, T, N, D> {
     }
 }
 
-#[cfg(not(loom))]
-impl<T, const N: usize, D: Domain> crate::op::Operation for Sending<'_, T, N, D> {
-    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+impl<T, const N: usize, D: Domain> Sending<'_, T, N, D> {
+    /// Leaves the line; what it was served is still its own.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(super) fn withdraw(self: Pin<&mut Self>) {
         // SAFETY: nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
         this.cancelled = true;
         this.waiter.withdraw(&this.channel.guarded, senders);
+    }
+}
+
+#[cfg(not(loom))]
+impl<T, const N: usize, D: Domain> crate::op::Operation for Sending<'_, T, N, D> {
+    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+        self.withdraw();
     }
 
     fn was_cancelled(output: &Self::Output) -> bool {

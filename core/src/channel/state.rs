@@ -63,14 +63,14 @@ impl<T, const N: usize> Chan<T, N> {
     }
 
     /// Puts a value into the ring, and serves the first receiver. There is room.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, value: T, after: &mut After) {
         self.state.ring.push(value);
         self.serve_receiver(&mut after.receiver);
     }
 
     /// Sets a value aside for the first receiver; one is there that is nobody's.
-    #[inline]
+    #[inline(always)]
     pub fn serve_receiver(&mut self, waker: &mut Option<Waker>) {
         if !self.list.is_empty() {
             *waker = self.list.serve(ITEM);
@@ -79,15 +79,22 @@ impl<T, const N: usize> Chan<T, N> {
     }
 
     /// Takes the first value, and moves the first sender's into the ring.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, after: &mut After) -> Option<T> {
         let value = self.state.ring.pop()?;
-        if self.state.closed {
-            after.ended = self.state.ring.len() == 0;
-        } else if !self.state.senders.is_empty() {
-            self.move_in(after);
+        if self.state.closed || !self.state.senders.is_empty() {
+            self.took(after);
         }
         Some(value)
+    }
+
+    /// What a taken value leaves to be done: an end, or room for a sender.
+    fn took(&mut self, after: &mut After) {
+        if self.state.closed {
+            after.ended = self.state.ring.len() == 0;
+        } else {
+            self.move_in(after);
+        }
     }
 
     /// Tells the next one who waits, once the channel is closed: senders, and receivers when no value is left.

@@ -163,6 +163,16 @@ impl<T> Watch<T> {
     pub fn send_over_readers(&self, value: T) {
         drop(self.guarded.with(|watch| self.publish(watch, value)));
     }
+
+    /// A seeded bug: tells those who wait, and closes in a second step.
+    pub fn close_too_late(&self) {
+        self.guarded.serve_before_the_change(|watch| watch.state.closed = true, |watch| watch.list.serve(0));
+    }
+
+    /// WAIT-2 broken.
+    pub fn close_waking_under_the_lock(&self) {
+        self.guarded.serve_under_the_lock(|watch| watch.state.closed = true, tell_next);
+    }
 }
 
 /// Counted as a reader of a cell; the last one of an old value empties the cell, and lets the next one in.
@@ -276,13 +286,21 @@ impl<T, D: Domain> Future for Changed<'_, T, D> {
     }
 }
 
-#[cfg(not(loom))]
-impl<T, D: Domain> crate::op::Operation for Changed<'_, T, D> {
-    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+impl<T, D: Domain> Changed<'_, T, D> {
+    /// Leaves the line; what it was served is still its own.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(super) fn withdraw(self: Pin<&mut Self>) {
         // SAFETY: nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
         this.cancelled = true;
         this.waiter.withdraw(&this.watch.guarded, Inner::list);
+    }
+}
+
+#[cfg(not(loom))]
+impl<T, D: Domain> crate::op::Operation for Changed<'_, T, D> {
+    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+        self.withdraw();
     }
 
     fn was_cancelled(output: &Self::Output) -> bool {

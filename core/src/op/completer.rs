@@ -156,6 +156,24 @@ impl<T, D: Domain> Completer<'_, T, D> {
         self.fire(value)
     }
 
+    /// A seeded bug: tells the future that nothing comes, and goes in a second step.
+    #[cfg(all(test, loom))]
+    pub fn go_too_late(self) {
+        self.place.serve_before_the_change(
+            |inner| inner.state.phase = Phase::Abandoned,
+            |inner| inner.list.serve(0),
+        );
+        core::mem::forget(self);
+    }
+
+    /// WAIT-2 broken.
+    #[cfg(all(test, loom))]
+    pub fn go_waking_under_the_lock(self) {
+        let go = |inner: &mut Inner<State<T>>| inner.state.phase = Phase::Abandoned;
+        self.place.serve_under_the_lock(go, |inner| inner.list.serve(0));
+        core::mem::forget(self);
+    }
+
     /// Whether nobody waits any more for what it would complete.
     pub fn is_stale(&self) -> bool {
         self.place.with(|inner| !self.is_armed(inner))
@@ -220,9 +238,10 @@ impl<T, D: Domain> Future for Completion<'_, T, D> {
     }
 }
 
-#[cfg(not(loom))]
-impl<T, D: Domain> super::Operation for Completion<'_, T, D> {
-    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+impl<T, D: Domain> Completion<'_, T, D> {
+    /// Nothing is waited for any more; what had come is still its own.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(super) fn withdraw(self: Pin<&mut Self>) {
         let this = self.into_ref().get_ref();
         this.waiter.withdraw(this.place, Inner::list);
         this.place.with(|inner| {
@@ -230,6 +249,21 @@ impl<T, D: Domain> super::Operation for Completion<'_, T, D> {
                 inner.state.phase = Phase::Cancelled;
             }
         });
+    }
+
+    /// A seeded bug: does not look whether it has ended already.
+    #[cfg(all(test, loom))]
+    pub(super) fn withdraw_whatever_came(self: Pin<&mut Self>) {
+        let this = self.into_ref().get_ref();
+        this.waiter.withdraw(this.place, Inner::list);
+        this.place.with(|inner| inner.state.phase = Phase::Cancelled);
+    }
+}
+
+#[cfg(not(loom))]
+impl<T, D: Domain> super::Operation for Completion<'_, T, D> {
+    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
+        self.withdraw();
     }
 
     fn was_cancelled(output: &Self::Output) -> bool {

@@ -1,15 +1,62 @@
 //! Who may contend, and the raw lock that follows from it.
 //!
-//! LOCK-1: between a raw lock's `lock` and the `unlock` with its token no other `lock` of it returns.
+//! LOCK-1: between a raw lock's `lock` and the `unlock` with its token no other `lock` of it returns; the next one
+//! that does sees what was done before the unlock; neither unwinds.
 
-use crate::atomics::{AtomicBool, Ordering, relax};
+use super::rest;
+use crate::atomics::{AtomicBool, Ordering};
 use core::marker::PhantomData;
 
-/// A lock for a few instructions, under which nothing foreign runs.
+/// A lock for a few instructions, under which nothing foreign runs, and never another raw lock of this crate's.
+///
+/// A port defines one where neither spinning nor the feature `critical-section` is right:
+///
+/// ```
+/// # use unboxed_core as unboxed;
+/// # fn turn_interrupts_off() -> bool { true }
+/// # unsafe fn turn_interrupts_on() {}
+/// use unboxed::sync::{Domain, Notify, RawLock, Shared};
+///
+/// #[derive(Debug, Default)]
+/// struct InterruptsOff(());
+///
+/// // SAFETY: one core; with its interrupts off nobody else runs, and no other lock returns.
+/// unsafe impl RawLock for InterruptsOff {
+///     const NEW: Self = Self(());
+///     type Token = bool;
+///
+///     fn lock(&self) -> bool {
+///         turn_interrupts_off()
+///     }
+///
+///     unsafe fn unlock(&self, were_on: bool) {
+///         if were_on {
+///             // SAFETY: they were.
+///             unsafe { turn_interrupts_on() };
+///         }
+///     }
+/// }
+///
+/// /// Tasks and interrupts of my one core.
+/// struct Mine;
+///
+/// impl Domain for Mine {
+///     type Raw = InterruptsOff;
+/// }
+///
+/// // SAFETY: all who contend are on this core.
+/// unsafe impl Shared for Mine {}
+///
+/// static PRESSED: Notify<Mine> = Notify::with_domain();
+/// PRESSED.notify_one();
+/// ```
 ///
 /// # Safety
-/// Between `lock` and the `unlock` with its token no other `lock` of the same value returns (LOCK-1). A value that
-/// nobody has locked may be sent to another thread.
+/// Memory safety rests on it (LOCK-1):
+/// - Between `lock` and the `unlock` with its token no other `lock` of the same value returns.
+/// - A `lock` that returns sees whatever was done before the `unlock` before it, as by acquire and release.
+/// - Neither unwinds: a waiter that is dropped could not leave the list.
+/// - A value that nobody has locked may be sent to another thread.
 pub unsafe trait RawLock: Default {
     /// Unlocked.
     #[cfg(not(loom))]
@@ -39,7 +86,8 @@ pub trait Domain: 'static {
 /// A domain whose primitives may be shared by threads.
 ///
 /// # Safety
-/// The raw lock holds across threads (and interrupts, where these contend).
+/// The raw lock's promises hold across threads (and interrupts, where these contend), whether or not its type is
+/// `Sync`: whoever says so makes primitives of this domain `Sync`, and their guards and futures `Send`.
 #[diagnostic::on_unimplemented(
     message = "a primitive of the domain `{Self}` stays on its thread, and so do its guards and futures",
     note = "name a domain that is shared, such as `Tasks`, the default"
@@ -92,9 +140,28 @@ unsafe impl RawLock for Unlocked {
     unsafe fn unlock(&self, (): ()) {}
 }
 
-/// Spins; what it guards are a few instructions.
+/// Spins for some microseconds, as what it guards are a few instructions, and then rests as the port says
+/// ([`rest_with`](super::rest_with)), as the one who holds it may not be running.
 #[derive(Debug, Default)]
 pub struct SpinLock(AtomicBool);
+
+impl SpinLock {
+    #[inline(always)]
+    fn try_lock(&self) -> bool {
+        self.0.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lock_contended(&self) {
+        loop {
+            rest::while_held(|| self.0.load(Ordering::Relaxed));
+            if self.try_lock() {
+                return;
+            }
+        }
+    }
+}
 
 // SAFETY: LOCK-1: the exchange lets one in, and acquires what the last unlock released.
 unsafe impl RawLock for SpinLock {
@@ -104,10 +171,8 @@ unsafe impl RawLock for SpinLock {
 
     #[inline]
     fn lock(&self) {
-        while self.0.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            while self.0.load(Ordering::Relaxed) {
-                relax();
-            }
+        if !self.try_lock() {
+            self.lock_contended();
         }
     }
 

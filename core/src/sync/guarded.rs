@@ -86,6 +86,33 @@ impl<D: Domain, S> Guarded<D, S> {
     }
 }
 
+#[cfg(all(test, loom))]
+impl<D: Domain, S> Guarded<D, S> {
+    /// WAIT-2 broken: wakes under the lock.
+    pub fn serve_under_the_lock(
+        &self,
+        change: impl FnOnce(&mut Inner<S>),
+        mut step: impl FnMut(&mut Inner<S>) -> Option<Waker>,
+    ) {
+        self.with(|inner| {
+            change(inner);
+            while let Some(waker) = step(inner) {
+                waker.wake();
+            }
+        });
+    }
+
+    /// A seeded bug: serves those who wait, and changes the state in a second step.
+    pub fn serve_before_the_change(
+        &self,
+        change: impl FnOnce(&mut Inner<S>),
+        step: impl FnMut(&mut Inner<S>) -> Option<Waker>,
+    ) {
+        self.serve(|_| (), step);
+        self.with(change);
+    }
+}
+
 /// Wakers on their way; those behind one whose wake panics are woken while that panic goes up.
 struct Rest<'a, D: Domain, S, F: FnMut(&mut Inner<S>) -> Option<Waker>> {
     guarded: &'a Guarded<D, S>,

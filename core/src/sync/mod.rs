@@ -47,6 +47,7 @@ mod once_cell;
 mod once_turn;
 mod parking;
 mod permit;
+mod rest;
 mod rwlock;
 mod semaphore;
 
@@ -64,6 +65,8 @@ pub use once_cell::{OnceCell, SetError};
 pub use once_turn::{TakeTurn, Turn};
 pub use parking::ParkingWord;
 pub use permit::{Closed, Permit, TryAcquireError};
+#[cfg(not(loom))]
+pub use rest::rest_with;
 pub use rwlock::{Read, RwLock, RwLockReadGuard, RwLockWriteGuard, Write};
 pub use semaphore::{Acquire, Semaphore};
 

@@ -163,10 +163,11 @@ impl<'a, T: ?Sized, D: Domain> Future for Lock<'a, T, D> {
         let mutex = self.mutex;
         // SAFETY: WAIT-3: the waiter is pinned structurally.
         let waiter = unsafe { self.as_ref().map_unchecked(|lock| &lock.waiter) };
+        let guard = || MutexGuard { mutex };
         let free = |inner: &mut super::guarded::Inner<bool>| {
-            (!core::mem::replace(&mut inner.state, true)).then_some(())
+            (!core::mem::replace(&mut inner.state, true)).then(guard)
         };
-        waiter.poll(&mutex.locked, cx, 0, free, |_| ()).map(|()| MutexGuard { mutex })
+        waiter.poll(&mutex.locked, cx, 0, free, |_| guard())
     }
 }
 
@@ -180,6 +181,14 @@ impl<T: ?Sized, D: Domain> Drop for Lock<'_, T, D> {
             }
             Left::Queued => None,
         });
+    }
+}
+
+#[cfg(all(test, loom))]
+impl<T: ?Sized, D: Domain> Lock<'_, T, D> {
+    /// A seeded bug.
+    pub fn leave_without_passing_on(self: Pin<&Self>) {
+        self.waiter.leave(&self.mutex.locked, |_, _| None);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Models of the mutex, and through it of the wait list: exclusion, hand-over, and a waiter that goes.
 
 use super::{Mutex, Tasks};
-use crate::support_loom::{Plain, explore};
+use crate::support_loom::{Plain, explore, poll_once};
 use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -51,6 +51,26 @@ fn a_waiter_that_goes_passes_it_on() {
         }
         other.join().unwrap();
         assert!(shared.0.try_lock().is_some());
+    });
+}
+
+/// The seeded bug: a waiter that was served goes as if it had not been.
+#[test]
+#[should_panic(expected = "lost hand-over")]
+fn a_waiter_that_goes_must_pass_it_on() {
+    explore(|| {
+        let shared = shared();
+        let guard = shared.0.try_lock();
+        let mut lock = pin!(shared.0.lock());
+        assert!(poll_once(lock.as_mut()).is_pending());
+        let other = {
+            let shared = shared.clone();
+            thread::spawn(move || drop(shared.0.try_lock()))
+        };
+        drop(guard);
+        lock.as_ref().leave_without_passing_on();
+        other.join().unwrap();
+        assert!(shared.0.try_lock().is_some(), "lost hand-over");
     });
 }
 

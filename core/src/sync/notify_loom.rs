@@ -1,7 +1,7 @@
 //! Models of notify: a wake is neither lost nor doubled, whoever goes meanwhile.
 
 use super::{Notified, Notify, Tasks};
-use crate::support_loom::{Plain, explore};
+use crate::support_loom::{Plain, explore, poll_once, when_woken};
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
@@ -103,6 +103,64 @@ fn one_is_not_swallowed_by_all() {
         block_on(early);
         block_on(shared.0.notified());
         one.join().unwrap();
+    });
+}
+
+fn all_against_one_who_comes(tell: fn(&Notify<Tasks>)) {
+    explore(move || {
+        let shared = shared();
+        let notified = shared.0.notified();
+        let other = spawn(&shared, move |shared| tell(&shared.0));
+        let mut notified = pin!(notified);
+        let _ = poll_once(notified.as_mut());
+        other.join().unwrap();
+        assert!(poll_once(notified).is_ready(), "lost wake");
+    });
+}
+
+#[test]
+fn all_reach_one_who_comes_meanwhile() {
+    all_against_one_who_comes(Notify::notify_all);
+}
+
+/// The seeded bug: those who wait are told, and the round is counted in a second step.
+#[test]
+#[should_panic(expected = "lost wake")]
+fn a_round_counted_late_misses_one_who_comes() {
+    all_against_one_who_comes(|notify| {
+        let tell = |inner: &mut super::Inner<super::State>| inner.list.serve(super::BY_ALL);
+        notify.state.serve_before_the_change(|_| (), tell);
+        notify.round.fetch_add(1, crate::atomics::Ordering::Relaxed);
+    });
+}
+
+fn a_waker_comes_back(tell: fn(&Notify<Tasks>)) {
+    explore(move || {
+        let shared = shared();
+        let mut notified = pin!(shared.0.notified());
+        let waker = {
+            let shared = shared.clone();
+            when_woken(move || shared.0.notify_one())
+        };
+        assert!(notified.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        tell(&shared.0);
+        assert!(poll_once(notified).is_ready());
+        assert!(poll_once(pin!(shared.0.notified())).is_ready(), "its waker's was stored");
+    });
+}
+
+#[test]
+fn a_waker_may_come_back() {
+    a_waker_comes_back(Notify::notify_one);
+}
+
+/// WAIT-2 broken.
+#[test]
+#[should_panic(expected = "maximum number of branches")]
+fn a_wake_under_the_lock_does_not_end() {
+    a_waker_comes_back(|notify| {
+        let one = core::cell::Cell::new(true);
+        notify.state.serve_under_the_lock(|_| (), |inner| super::step_one(inner, &one));
     });
 }
 

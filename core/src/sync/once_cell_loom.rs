@@ -1,8 +1,8 @@
 //! Models of the once cell: one initialiser at a time, seen by all, and one that goes.
 
-use super::{OnceCell, Tasks};
+use super::{OnceCell, State, Tasks, Turn, step};
 use crate::atomics::Ordering;
-use crate::support_loom::{Plain, explore};
+use crate::support_loom::{Plain, explore, poll_once, when_woken};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -70,6 +70,76 @@ fn an_initialiser_that_goes_passes_the_turn_on() {
             let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         }
         assert_eq!(other.join().unwrap(), 7);
+    });
+}
+
+/// Somebody has the turn, and gives it up while another comes for it.
+fn a_turn_is_given_up(give_up: fn(Turn<'_, Plain, Tasks>)) {
+    explore(move || {
+        let shared = shared();
+        let Poll::Ready(Err(turn)) = poll_once(pin!(shared.cell.turn())) else { panic!("free") };
+        let next = spawn(&shared, |shared| {
+            let woken = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let waker = {
+                let woken = woken.clone();
+                when_woken(move || woken.store(true, std::sync::atomic::Ordering::SeqCst))
+            };
+            let mut turn = Box::pin(shared.cell.turn());
+            let first = turn.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+            // What is left is the model's to look at when the other has ended.
+            std::mem::forget(turn);
+            (first, woken)
+        });
+        give_up(turn);
+        let (first, woken) = next.join().unwrap();
+        assert!(first || woken.load(std::sync::atomic::Ordering::SeqCst), "lost turn");
+    });
+}
+
+#[test]
+fn a_turn_that_is_given_up_goes_to_the_next() {
+    a_turn_is_given_up(|turn| drop(turn));
+}
+
+/// The seeded bug: the next one is looked for before the turn is free.
+#[test]
+#[should_panic(expected = "lost turn")]
+fn a_turn_given_up_in_two_steps_is_lost() {
+    a_turn_is_given_up(|turn| {
+        let cell = turn.cell();
+        core::mem::forget(turn);
+        cell.state.serve_before_the_change(|inner| inner.state = State::Empty, step);
+    });
+}
+
+fn a_waker_comes_back(give_up: fn(Turn<'_, Plain, Tasks>)) {
+    explore(move || {
+        let shared = shared();
+        let Poll::Ready(Err(turn)) = poll_once(pin!(shared.cell.turn())) else { panic!("free") };
+        let mut next = pin!(shared.cell.turn());
+        let waker = {
+            let shared = shared.clone();
+            when_woken(move || assert!(shared.cell.set(Plain::new(1)).is_err()))
+        };
+        assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        give_up(turn);
+        assert!(matches!(poll_once(next), Poll::Ready(Err(_))));
+    });
+}
+
+#[test]
+fn a_waker_may_come_back() {
+    a_waker_comes_back(|turn| drop(turn));
+}
+
+/// WAIT-2 broken.
+#[test]
+#[should_panic(expected = "maximum number of branches")]
+fn a_wake_under_the_lock_does_not_end() {
+    a_waker_comes_back(|turn| {
+        let cell = turn.cell();
+        core::mem::forget(turn);
+        cell.state.serve_under_the_lock(|inner| inner.state = State::Empty, step);
     });
 }
 

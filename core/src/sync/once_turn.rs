@@ -30,10 +30,11 @@ impl<'a, T, D: Domain> Future for TakeTurn<'a, T, D> {
         let cell = self.cell;
         // SAFETY: WAIT-3: the waiter is pinned structurally.
         let waiter = unsafe { self.as_ref().map_unchecked(|future| &future.waiter) };
-        waiter.poll(&cell.state, cx, 0, begin, |answer| answer).map(|answer| match answer {
+        let result = |answer| match answer {
             TURN => Err(Turn { cell }),
             _ => Ok(cell.made()),
-        })
+        };
+        waiter.poll(&cell.state, cx, 0, |inner| begin(inner).map(result), result)
     }
 }
 
@@ -64,6 +65,11 @@ impl<'a, T, D: Domain> Turn<'a, T, D> {
     /// For who was answered `TURN`.
     pub(super) fn new(cell: &'a OnceCell<T, D>) -> Self {
         Self { cell }
+    }
+
+    #[cfg(all(test, loom))]
+    pub(super) fn cell(&self) -> &'a OnceCell<T, D> {
+        self.cell
     }
 
     /// Sets the value, for those who wait as well; see [`OnceCell::turn`].

@@ -208,12 +208,12 @@ struct Wait<'a, T: ?Sized, D: Domain, const KIND: u32> {
 
 impl<'a, T: ?Sized, D: Domain, const KIND: u32> Wait<'a, T, D, KIND> {
     #[inline]
-    fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<&'a RwLock<T, D>> {
+    fn poll<G>(self: Pin<&Self>, cx: &mut Context<'_>, guard: fn(&'a RwLock<T, D>) -> G) -> Poll<G> {
         let lock = self.lock;
         // SAFETY: WAIT-3: the waiter is pinned structurally.
         let waiter = unsafe { self.map_unchecked(|wait| &wait.waiter) };
-        let free = |inner: &mut Inner<u32>| attempt(inner, KIND).then_some(());
-        waiter.poll(&lock.users, cx, KIND, free, |_| ()).map(|()| lock)
+        let free = |inner: &mut Inner<u32>| attempt(inner, KIND).then(|| guard(lock));
+        waiter.poll(&lock.users, cx, KIND, free, |_| guard(lock))
     }
 }
 
@@ -244,7 +244,7 @@ macro_rules! side {
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
                 // SAFETY: WAIT-3: the waiter is pinned structurally.
                 let wait = unsafe { self.as_ref().map_unchecked(|future| &future.wait) };
-                wait.poll(cx).map(|lock| $guard { lock })
+                wait.poll(cx, |lock| $guard { lock })
             }
         }
 

@@ -1,9 +1,9 @@
 //! Models of the read-write lock: readers against a writer, and one that goes.
 
-use super::{RwLock, RwLockReadGuard, Tasks};
-use crate::support_loom::{Plain, explore};
+use super::{RwLock, RwLockReadGuard, RwLockWriteGuard, Tasks, Write, give_back, step};
+use crate::support_loom::{Plain, explore, poll_once, when_woken};
 use core::future::Future;
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
 use loom::future::block_on;
 use loom::sync::Arc;
@@ -86,6 +86,70 @@ fn the_last_reader_hands_over_not_the_first() {
         }
         writer.join().unwrap();
     });
+}
+
+fn a_served_writer_goes(go: fn(Pin<&Write<'_, (), Tasks>>)) {
+    explore(move || {
+        let shared = shared();
+        let held = shared.0.try_read();
+        let mut writer = pin!(shared.0.write());
+        assert!(poll_once(writer.as_mut()).is_pending());
+        let reader = spawn(&shared, |shared| drop(shared.0.try_read()));
+        drop(held);
+        go(writer.as_ref());
+        reader.join().unwrap();
+        assert!(shared.0.try_write().is_some(), "lost hand-over");
+    });
+}
+
+/// The seeded bug: a writer that was let in goes as if it had not been.
+#[test]
+#[should_panic(expected = "lost hand-over")]
+fn a_writer_that_goes_must_pass_it_on() {
+    a_served_writer_goes(|writer| writer.leave_without_passing_on());
+}
+
+/// A reader that waits comes back into the lock when it is woken.
+fn a_waker_comes_back(unlock: fn(RwLockWriteGuard<'_, (), Tasks>)) {
+    explore(move || {
+        let shared = shared();
+        let guard = shared.0.try_write().expect("free");
+        let mut reader = pin!(shared.0.read());
+        let waker = {
+            let shared = shared.clone();
+            when_woken(move || drop(shared.0.try_read()))
+        };
+        assert!(reader.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        unlock(guard);
+        assert!(poll_once(reader).is_ready());
+    });
+}
+
+#[test]
+fn a_waker_may_come_back() {
+    a_waker_comes_back(|guard| drop(guard));
+}
+
+/// WAIT-2 broken.
+#[test]
+#[should_panic(expected = "maximum number of branches")]
+fn a_wake_under_the_lock_does_not_end() {
+    a_waker_comes_back(|guard| guard.unlock_waking_under_the_lock());
+}
+
+/// The seeded bugs.
+impl RwLockWriteGuard<'_, (), Tasks> {
+    fn unlock_waking_under_the_lock(self) {
+        let lock = self.lock;
+        core::mem::forget(self);
+        lock.users.serve_under_the_lock(|inner| give_back(inner, super::WRITE), step);
+    }
+}
+
+impl Write<'_, (), Tasks> {
+    fn leave_without_passing_on(self: Pin<&Self>) {
+        self.wait.waiter.leave(&self.wait.lock.users, |_, _| None);
+    }
 }
 
 /// The seeded bug.

@@ -222,11 +222,11 @@ impl<'a, D: Domain> Future for Acquire<'a, D> {
         // SAFETY: WAIT-3: the waiter is pinned structurally.
         let waiter = unsafe { self.as_ref().map_unchecked(|acquire| &acquire.waiter) };
         let enough = |inner: &mut Inner<State>| match attempt(inner, permits) {
-            Ok(()) => Some(GRANTED),
-            Err(TryAcquireError::Closed) => Some(CLOSED),
+            Ok(()) => Some(Ok(Permit { semaphore, permits })),
+            Err(TryAcquireError::Closed) => Some(Err(Closed)),
             Err(TryAcquireError::NoPermits) => None,
         };
-        waiter.poll(&semaphore.state, cx, permits, enough, |answer| answer).map(|answer| match answer {
+        waiter.poll(&semaphore.state, cx, permits, enough, |answer| match answer {
             GRANTED => Ok(Permit { semaphore, permits }),
             _ => Err(Closed),
         })

@@ -1,7 +1,7 @@
 //! Models of the semaphore: release, close and cancel against acquire.
 
 use super::{Acquire, CLOSED, Closed, Semaphore, Tasks};
-use crate::support_loom::{Plain, explore};
+use crate::support_loom::{Plain, explore, poll_once, when_woken};
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
@@ -96,11 +96,39 @@ fn a_waiter_that_goes_must_give_back() {
     });
 }
 
+fn a_waker_comes_back(add: fn(&Semaphore<Tasks>)) {
+    explore(move || {
+        let shared = shared(0);
+        let mut acquire = pin!(shared.0.acquire(1));
+        let waker = {
+            let shared = shared.clone();
+            when_woken(move || drop(shared.0.try_acquire(1)))
+        };
+        assert!(acquire.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        add(&shared.0);
+        assert!(poll_once(acquire).is_ready());
+    });
+}
+
+#[test]
+fn a_waker_may_come_back() {
+    a_waker_comes_back(|semaphore| semaphore.add_permits(1));
+}
+
+/// WAIT-2 broken.
+#[test]
+#[should_panic(expected = "maximum number of branches")]
+fn a_wake_under_the_lock_does_not_end() {
+    a_waker_comes_back(|semaphore| {
+        semaphore.state.serve_under_the_lock(|inner| inner.state.permits += 1, super::step);
+    });
+}
+
 /// The seeded bugs.
 impl Semaphore<Tasks> {
     fn close_in_two_steps(&self) {
-        self.state.serve(|_| (), |inner| inner.list.serve(CLOSED));
-        self.state.with(|inner| inner.state.closed = true);
+        self.state
+            .serve_before_the_change(|inner| inner.state.closed = true, |inner| inner.list.serve(CLOSED));
     }
 }
 

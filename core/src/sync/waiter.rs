@@ -50,6 +50,15 @@ pub(crate) enum Left {
     Served(u32),
 }
 
+/// What is found of one that waits.
+enum Look {
+    /// It was served, with this answer.
+    Served(u32),
+    Waits,
+    /// It waits, and is polled with another waker than before.
+    OtherWaker,
+}
+
 impl Waiter {
     /// Not a constant: of one that is, all bytes would be written, those of the node too.
     #[cfg(not(loom))]
@@ -92,7 +101,7 @@ impl Waiter {
         cx: &mut Context<'_>,
         request: u32,
         mut attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
-        served: impl FnOnce(u32) -> R,
+        mut served: impl FnMut(u32) -> R,
     ) -> Poll<R> {
         let attempt = |inner: &mut Inner<S>, (): &mut ()| attempt(inner);
         let served = |_: &mut Inner<S>, (): &mut (), answer| served(answer);
@@ -111,7 +120,7 @@ impl Waiter {
         request: *const (),
         after: &mut A,
         mut attempt: impl FnMut(&mut Inner<S>, &mut A) -> Option<R>,
-        served: impl FnOnce(&mut Inner<S>, &mut A, u32) -> R,
+        mut served: impl FnMut(&mut Inner<S>, &mut A, u32) -> R,
     ) -> Poll<R> {
         if self.waiting.get() {
             return self.poll_waiting(guarded, cx, |inner, answer| served(inner, after, answer));
@@ -168,43 +177,60 @@ impl Waiter {
         found.map_or(Poll::Pending, Poll::Ready)
     }
 
+    #[inline(always)]
     fn poll_waiting<D: Domain, S, R>(
         &self,
         guarded: &Guarded<D, S>,
         cx: &mut Context<'_>,
-        served: impl FnOnce(&mut Inner<S>, u32) -> R,
+        mut served: impl FnMut(&mut Inner<S>, u32) -> R,
     ) -> Poll<R> {
-        let mut fresh = None;
-        let mut served = Some(served);
         loop {
-            let mut old = None;
-            let look = guarded.with(|inner| {
-                let answer = self.with_node(|node| {
-                    // SAFETY: WAIT-1 and WAIT-5.
-                    let node = unsafe { &mut *node };
-                    if node.is_served() {
-                        return Some(Poll::Ready(number(node.word)));
-                    }
-                    if node.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                        return Some(Poll::Pending);
-                    }
-                    let fresh = fresh.take()?;
-                    old = node.waker.replace(fresh);
-                    Some(Poll::Pending)
-                });
-                answer.map(|answer| answer.map(|answer| served.take().map(|served| served(inner, answer))))
+            let look = guarded.with(|inner| match self.look(cx.waker()) {
+                Look::Served(answer) => Some(Poll::Ready(served(inner, answer))),
+                Look::Waits => Some(Poll::Pending),
+                Look::OtherWaker => None,
             });
-            // WAIT-2: the old waker is dropped here, after the lock.
-            drop(old);
             match look {
-                Some(Poll::Ready(Some(answer))) => {
-                    self.waiting.set(false);
-                    return Poll::Ready(answer);
+                Some(end) => {
+                    self.waiting.set(end.is_pending());
+                    return end;
                 }
-                Some(_) => return Poll::Pending,
-                None => fresh = Some(cx.waker().clone()),
+                None if self.change_waker(guarded, cx.waker()) => return Poll::Pending,
+                None => {}
             }
         }
+    }
+
+    /// Under the lock.
+    #[inline(always)]
+    fn look(&self, waker: &Waker) -> Look {
+        self.with_node(|node| {
+            // SAFETY: WAIT-1 and WAIT-5.
+            let node = unsafe { &*node };
+            match &node.waker {
+                None => Look::Served(number(node.word)),
+                Some(own) if own.will_wake(waker) => Look::Waits,
+                Some(_) => Look::OtherWaker,
+            }
+        })
+    }
+
+    /// Whether it still waits, now for this waker.
+    #[inline(never)]
+    fn change_waker<D: Domain, S>(&self, guarded: &Guarded<D, S>, waker: &Waker) -> bool {
+        // WAIT-2: cloned before the lock; the old one, or this one if it is not needed, is dropped after it. That
+        // may panic, so what was served is still there then.
+        let mut waker = Some(waker.clone());
+        guarded.with(|_| {
+            self.with_node(|node| {
+                // SAFETY: WAIT-1 and WAIT-5.
+                let node = unsafe { &mut *node };
+                if !node.is_served() {
+                    core::mem::swap(&mut node.waker, &mut waker);
+                }
+                !node.is_served()
+            })
+        })
     }
 
     /// Waits no more, as [`leave`](Self::leave), where more than one may be waiting for what is settled.

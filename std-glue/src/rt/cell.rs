@@ -100,6 +100,7 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
     }
 
     fn start_taken(&'static self, config: Config, workers: usize) -> Result<Runtime, StartError> {
+        crate::sync::rest_when_spinning();
         self.crew.begin(nanos(CLOSE_TIMEOUT));
         self.files.on_close(close_fd);
         let table = self.files.control();

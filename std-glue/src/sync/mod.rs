@@ -11,6 +11,7 @@ mod blocking;
 mod parking;
 
 pub use blocking::{Blocking, TimedOut};
+pub(crate) use parking::rest_when_spinning;
 pub use unboxed_core::sync::*;
 
 /// The page's examples run.

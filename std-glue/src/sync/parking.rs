@@ -12,6 +12,11 @@ use unboxed_core::sync::ParkingWord;
 /// With more threads than words, some share one, and wake each other for nothing.
 const WORDS: usize = 256;
 
+/// So often a thread that spins in vain only yields. A real-time thread is not passed by others then, so that it would
+/// wait for ever for one of them; it sleeps after that.
+const YIELDS: u32 = 16;
+const NAP: Duration = Duration::from_micros(50);
+
 /// PARKING-1.
 static TABLE: [ParkingWord; WORDS] = [const { ParkingWord::new() }; WORDS];
 
@@ -29,6 +34,7 @@ fn word_of_this_thread() -> &'static ParkingWord {
 
 /// Blocks this thread until the future is ready, or the deadline has passed.
 pub(super) fn block<F: Future>(future: Pin<&mut F>, deadline: &Deadline) -> Option<F::Output> {
+    rest_when_spinning();
     let word = word_of_this_thread();
     // SAFETY: PARKING-1: the pointer is to a word of the table, for every function of the vtable.
     let waker = unsafe { Waker::new(ptr::from_ref(word).cast(), &VTABLE) };
@@ -81,4 +87,15 @@ impl Deadline {
             .and_then(|seconds| now.tv_sec.checked_add(seconds)?.checked_add(nanos / 1_000_000_000));
         Self(seconds.map(|tv_sec| libc::timespec { tv_sec, tv_nsec: nanos % 1_000_000_000 }))
     }
+}
+
+/// From now on a thread that spins in vain on a lock of the core gives its core away.
+pub(crate) fn rest_when_spinning() {
+    unboxed_core::sync::rest_with(|rests| {
+        if rests < YIELDS {
+            std::thread::yield_now();
+        } else {
+            std::thread::sleep(NAP);
+        }
+    });
 }
