@@ -1,5 +1,5 @@
 //! The same work on unboxed and on other crates, in interleaved rounds: A B C A B C ... Run the benches from this
-//! folder: `cargo bench --bench sync` or `--bench spawn`.
+//! folder: `cargo bench --bench sync`, `--bench spawn` or `--bench scheduler`.
 
 use std::future::Future;
 use std::pin::Pin;
