@@ -9,11 +9,14 @@
 //! | `complete` | what the worker and the ring do for it in between, per no-op |
 //! | `joined`, `alone` | the whole way of a no-op: one task that has 32 in flight, 32 tasks with one each |
 //! | `single` | the same for one task with one in flight: a turn of the worker each |
+//! | `echo`, `bare` | a request of one of 64 connections: by a task each, and by a bare loop over the ring |
+//! | `echoalone`, `barealone` | the same for one connection |
 //! | `local`, `mutex`, `rwlock`, `semaphore`, `notify`, `watch` | taken and given back, told and seen, by one task |
 //! | `handed`, `told`, `channel` | between two tasks: a mutex, a notification or a value there and back |
 //!
 //! Each function runs `CALLS` times, or one runs so many steps: its inclusive count over `CALLS` is the row.
 
+mod echo;
 mod sync;
 
 use std::cell::RefCell;
@@ -196,5 +199,6 @@ fn main() {
     count_alone(&mut runtime);
     count_single(&mut runtime);
     sync::count_all(&mut runtime);
+    echo::count_all(&mut runtime);
     println!("calls {CALLS}");
 }
