@@ -163,7 +163,8 @@ fn main() {
                 rows.push(round(server, connections, requests));
             }
         }
-        let middle = |rows: &[Row], what: fn(&Row) -> f64| median(&mut rows.iter().map(what).collect::<Vec<_>>());
+        let middle =
+            |rows: &[Row], what: fn(&Row) -> f64| median(&mut rows.iter().map(what).collect::<Vec<_>>());
         for (rows, name) in rows.iter().zip(["unboxed", "bare"]) {
             println!(
                 "{connections:11}  {name:8}  {:5.0} ns  {:6.0} ns  {:8.0} ns  {:9.3}  {:10.0}",

@@ -36,7 +36,6 @@ pub mod combine;
 #[cfg(not(loom))]
 pub mod event_loop;
 pub mod exec;
-#[cfg(not(loom))]
 pub mod file;
 #[cfg(not(loom))]
 pub mod io;

@@ -147,7 +147,7 @@ impl Worker {
             // SAFETY: KEEP-1.
             unsafe { (keep.vtable.discard)(keep.raw, slot.result.get(), keep.file) };
             if let Some(file) = keep.file {
-                file.release();
+                file.end_op_unseen(slot.held.get());
             }
         }
         self.let_go(slot);

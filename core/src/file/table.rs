@@ -2,7 +2,8 @@
 //!
 //! TABLE-1: the free list is touched under the lock only; entries beyond `fresh` were never used.
 
-use super::entry::{FileEntry, FileHandle};
+use super::entry::FileEntry;
+use super::handle::FileHandle;
 use crate::atomics::{AtomicPtr, Ordering};
 use crate::event_loop::RawFile;
 use crate::exec::current;
@@ -200,7 +201,7 @@ impl FileReservation {
         let entry = self.entry;
         core::mem::forget(self);
         entry.open(fd);
-        FileHandle { entry }
+        FileHandle::whole(entry)
     }
 }
 

@@ -104,7 +104,7 @@ pub(super) fn arm(
     let place = place()?;
     // Before a connection is taken from the system.
     drop(table.reserve()?);
-    let parts = Parts { raw: RawBuf::NONE, vtable, file: Some(entry), kind };
+    let parts = Parts { raw: RawBuf::NONE, vtable, file: Some(entry), lane: None, kind };
     let op = Descriptor::Accept { file: entry.raw(), multishot: kind == SlotKind::Multi };
     // SAFETY: ACCEPT-1: the slot is free and ours; R4: the entry counts the operation.
     unsafe { handle.begin_in(place, &entry.slot, waker, &op, Some(parts)) };

@@ -41,7 +41,7 @@ impl Future for FileOp<'_> {
             }
         }
         let file = Some(self.file.entry());
-        let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_FILE, file, kind: SlotKind::Keep };
+        let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_FILE, file, lane: None, kind: SlotKind::Keep };
         let this = &mut *self;
         // SAFETY: by the contract of `file_op`.
         unsafe { this.handle.begin(cx, &this.op, Some(parts)) }?;

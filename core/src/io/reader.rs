@@ -7,7 +7,7 @@
 
 use crate::buf::{IoBuf, Lease};
 use crate::event_loop::Descriptor;
-use crate::file::{FileEntry, FileHandle};
+use crate::file::{Direction, FileEntry, FileHandle};
 use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, SlotRef, more, place};
 use core::future::Future;
 use core::pin::Pin;
@@ -108,7 +108,8 @@ impl Reader {
         let data = self.raw.data.wrapping_add(self.end as usize);
         let op = Descriptor::Recv { file: entry.raw(), data, len: self.raw.capacity - self.end };
         let file = Some(entry);
-        let parts = Parts { raw: self.raw, vtable: &KEEP_LEASE, file, kind: SlotKind::Keep };
+        let lane = self.file.has_lane(Direction::Read).then_some(Direction::Read);
+        let parts = Parts { raw: self.raw, vtable: &KEEP_LEASE, file, lane, kind: SlotKind::Keep };
         let waker = cx.waker().clone();
         // SAFETY: READER-2: the slot is free and ours; READER-1; R4: the entry counts the operation.
         unsafe {

@@ -2,7 +2,7 @@
 
 use super::lend::{IntoLend, Lend, Slot};
 use crate::event_loop::Descriptor;
-use crate::file::{Direction, FileEntry, FileHandle};
+use crate::file::{Direction, FileEntry, FileHandle, FileUse};
 use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, SlotRef, more};
 use core::future::Future;
 use core::ops::Range;
@@ -63,9 +63,16 @@ impl<L: Lend, const READ: bool> Keep<L, READ> {
 ///
 /// A read fills the buffer from its beginning and may bring fewer bytes; zero is the end. A write sends the
 /// bytes that hold a value and may take fewer.
-pub fn transfer<B: IntoLend>(file: &FileHandle, kind: TransferKind, buffer: B) -> Transfer<'_, B::Lend> {
+///
+/// A file that is borrowed alone (`&mut`) has one transfer of each direction at a time, which costs it no counting; one
+/// that is shared has any number.
+pub fn transfer<'a, B: IntoLend>(
+    file: impl Into<FileUse<'a>>,
+    kind: TransferKind,
+    buffer: B,
+) -> Transfer<'a, B::Lend> {
     Transfer {
-        file,
+        file: file.into(),
         kind,
         range: None,
         lender: Some(buffer.into_lend()),
@@ -86,7 +93,7 @@ pub fn transfer<B: IntoLend>(file: &FileHandle, kind: TransferKind, buffer: B) -
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Transfer<'a, L: Lend> {
-    file: &'a FileHandle,
+    file: FileUse<'a>,
     kind: TransferKind,
     range: Option<Range<usize>>,
     lender: Option<L>,
@@ -148,11 +155,12 @@ impl<L: Lend> Transfer<'_, L> {
         } else {
             self.len_before = raw.len;
             let data = raw.data.wrapping_add(range.start);
-            let op = self.kind.descriptor(self.file.raw(), data, (range.end - range.start) as u32);
+            let op = self.kind.descriptor(self.file.handle.raw(), data, (range.end - range.start) as u32);
             let vtable =
                 if reads { const { &Keep::<L, true>::VTABLE } } else { const { &Keep::<L, false>::VTABLE } };
             let file = Some(self.file.entry());
-            let parts = Parts { raw, vtable, file, kind: SlotKind::Keep };
+            let lane = self.file.lane(self.kind.direction());
+            let parts = Parts { raw, vtable, file, lane, kind: SlotKind::Keep };
             // SAFETY: IO-1.
             unsafe { self.handle.begin(cx, &op, Some(parts)) }
         };
@@ -208,7 +216,11 @@ impl<L: Lend> Drop for Transfer<'_, L> {
 ///
 /// # Cancel safety
 /// A dropped or cancelled one may have written a part.
-pub fn write_all<B: IntoLend>(file: &FileHandle, kind: TransferKind, buffer: B) -> WriteAll<'_, B::Lend> {
+pub fn write_all<'a, B: IntoLend>(
+    file: impl Into<FileUse<'a>>,
+    kind: TransferKind,
+    buffer: B,
+) -> WriteAll<'a, B::Lend> {
     WriteAll { transfer: transfer(file, kind, buffer), done: 0, end: None }
 }
 

@@ -6,7 +6,7 @@
 
 use super::lend::{Lend, Slot};
 use crate::event_loop::{Descriptor, IO_RANGES_MAX, IoRange};
-use crate::file::{Direction, FileEntry, FileHandle};
+use crate::file::{Direction, FileEntry, FileHandle, FileUse};
 use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, SlotRef, more};
 use crate::task::Bytes;
 use core::future::Future;
@@ -39,12 +39,12 @@ impl<'t> Bytes<'t> {
 /// Sends the pieces in order with one operation; may take fewer bytes than there are, with `all` in as many
 /// operations as it takes.
 pub fn send_vectored<'a, 'b, 't, const N: usize>(
-    file: &'a FileHandle,
+    file: impl Into<FileUse<'a>>,
     pieces: [Piece<'b, 't>; N],
     all: bool,
 ) -> SendVectored<'a, 'b, 't, N> {
     const { assert!(N > 0 && N <= IO_RANGES_MAX, "a vectored send has one to eight pieces") };
-    SendVectored { file, pieces, all, done: 0, handle: OpHandle::new() }
+    SendVectored { file: file.into(), pieces, all, done: 0, handle: OpHandle::new() }
 }
 
 /// See [`send_vectored`].
@@ -59,7 +59,7 @@ pub fn send_vectored<'a, 'b, 't, const N: usize>(
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct SendVectored<'a, 'b, 't, const N: usize> {
-    file: &'a FileHandle,
+    file: FileUse<'a>,
     pieces: [Piece<'b, 't>; N],
     all: bool,
     done: usize,
@@ -86,9 +86,10 @@ impl<const N: usize> SendVectored<'_, '_, '_, N> {
         if count == 0 {
             return Ok(false);
         }
-        let op = Descriptor::SendVectored { file: self.file.raw(), ranges, count: count as u8 };
+        let op = Descriptor::SendVectored { file: self.file.handle.raw(), ranges, count: count as u8 };
         let file = Some(self.file.entry());
-        let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_LANE, file, kind: SlotKind::Keep };
+        let lane = self.file.lane(Direction::Write);
+        let parts = Parts { raw: RawBuf::NONE, vtable: &KEEP_LANE, file, lane, kind: SlotKind::Keep };
         // SAFETY: IO-1 and VEC-1.
         unsafe { self.handle.begin(cx, &op, Some(parts)) }?;
         for piece in &mut self.pieces {

@@ -121,15 +121,7 @@ impl OpHandle {
     ) {
         match parts {
             None => slot.kind.set(SlotKind::Plain),
-            Some(Parts { raw, vtable, file, kind }) => {
-                slot.kind.set(kind);
-                let keep = Keep { raw, vtable, file };
-                // SAFETY: SLOT-1, the submitter's.
-                unsafe { (*slot.body.get()).write(SlotBody { keep }) };
-                if let Some(file) = file {
-                    file.begin_op();
-                }
-            }
+            Some(parts) => keep(slot, &parts),
         }
         self.begun(slot, generation);
         // SAFETY: passed on.
@@ -150,6 +142,25 @@ impl OpHandle {
         self.begun(slot, generation);
         worker.begin_timer(slot, deadline);
         Ok(())
+    }
+}
+
+/// What an operation keeps goes into its slot.
+#[inline(always)]
+fn keep(slot: &'static Slot, parts: &Parts) {
+    slot.kind.set(parts.kind);
+    let keep = slot.body.get().cast::<Keep>();
+    // SAFETY: SLOT-1, the submitter's. Field by field: a copy of the whole, which was just put together, stalls until
+    // its parts have been stored.
+    unsafe {
+        (&raw mut (*keep).raw.data).write(parts.raw.data);
+        (&raw mut (*keep).raw.len).write(parts.raw.len);
+        (&raw mut (*keep).raw.capacity).write(parts.raw.capacity);
+        (&raw mut (*keep).vtable).write(parts.vtable);
+        (&raw mut (*keep).file).write(parts.file);
+    }
+    if let Some(file) = parts.file {
+        slot.held.set(file.begin_op(parts.lane));
     }
 }
 

@@ -8,7 +8,7 @@ use super::slot::{DETACHED, IN_FLIGHT, READY, REQ_DROP, REQ_WAKER, STATE_BITS, S
 use super::slot_kind::SlotKind;
 use crate::atomics::Ordering;
 use crate::exec::{FLAG_RETRY, current};
-use crate::file::FileEntry;
+use crate::file::{FileEntry, Held};
 use crate::task::{TaskRef, clone_waker};
 use core::task::{Context, Poll};
 
@@ -90,9 +90,9 @@ fn take_result(slot: &'static Slot, word: u32) -> Option<Outcome> {
     let raw = match own {
         Some(task) => take_own(slot, word, task),
         None => {
-            let (raw, file) = kept(slot);
+            let (raw, file, held) = kept(slot);
             give_back(slot, word >> STATE_BITS);
-            release(file);
+            end_op(file, held);
             raw
         }
     };
@@ -110,29 +110,29 @@ fn own_task(slot: &Slot) -> Option<TaskRef> {
 /// HANDLE-2: takes what was kept, and frees the slot, on the owner's own task, which saw `word`.
 #[inline]
 fn take_own(slot: &'static Slot, word: u32, task: TaskRef) -> RawBuf {
-    let (raw, file) = kept(slot);
+    let (raw, file, held) = kept(slot);
     free_own(task, slot, word);
-    release(file);
+    end_op(file, held);
     raw
 }
 
 /// What lies in a READY slot of the caller's beside the result.
 #[inline]
-fn kept(slot: &Slot) -> (RawBuf, Option<&'static FileEntry>) {
+fn kept(slot: &Slot) -> (RawBuf, Option<&'static FileEntry>, Held) {
     match slot.kind.get() {
         SlotKind::Keep | SlotKind::Multi => {
             // SAFETY: SLOT-1, READY and ours; the kind says that a `Keep` lies there.
             let keep = unsafe { (*slot.body.get()).assume_init_ref().keep };
-            (keep.raw, keep.file)
+            (keep.raw, keep.file, slot.held.get())
         }
-        _ => (RawBuf::NONE, None),
+        _ => (RawBuf::NONE, None, Held::Counted),
     }
 }
 
 #[inline]
-fn release(file: Option<&'static FileEntry>) {
+fn end_op(file: Option<&'static FileEntry>, held: Held) {
     if let Some(file) = file {
-        file.release();
+        file.end_op(held);
     }
 }
 

@@ -19,7 +19,7 @@ use super::keep::{KeepVtable, RawBuf};
 use super::slot::{DETACHED, FREE, IN_FLIGHT, READY, REQ_CANCEL, REQ_DROP, Slot, TAKING, same_generation};
 use super::slot_kind::SlotKind;
 use crate::exec::current;
-use crate::file::FileEntry;
+use crate::file::{Direction, FileEntry};
 use crate::task::{TaskRef, clone_waker};
 use core::task::Context;
 
@@ -69,6 +69,8 @@ pub struct Parts {
     pub(crate) raw: RawBuf,
     pub(crate) vtable: &'static KeepVtable,
     pub(crate) file: Option<&'static FileEntry>,
+    /// The lane of the file that is the operation's alone (USES-1).
+    pub(crate) lane: Option<Direction>,
     pub(crate) kind: SlotKind,
 }
 

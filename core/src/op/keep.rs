@@ -3,8 +3,8 @@
 //! KEEP-1: the raw parts lie in the slot, never in the future, so neither a leak nor a drop of the future
 //! can take them from under the kernel (R0). Whoever frees the slot uses them up: the holder turns them
 //! back into the buffer, everyone else calls `discard`, exactly one of the two, once.
-//! KEEP-2: the file's count was taken by the submitter and is given back by whoever frees the slot, so the
-//! entry is still this operation's file when its parts are used up.
+//! KEEP-2: the submitter counted the operation among its file's uses, or was lent the file (USES-1), and whoever frees
+//! the slot gives that back, so the entry is still this operation's file when its parts are used up.
 
 use crate::file::FileEntry;
 

@@ -174,6 +174,7 @@ impl Multishot {
                     raw: RawBuf { data, len: 0, capacity: 0 },
                     vtable: &KEEP_RESULTS,
                     file: None,
+                    lane: None,
                     kind: SlotKind::Multi,
                 };
                 // SAFETY: by the contract of `new`.

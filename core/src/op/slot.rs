@@ -9,7 +9,7 @@
 //! | `hold` | the ending task and whoever lets the slot go (`hold.rs`) |
 //! | `owner`, `worker` | written by the submitter, read by all until FREE |
 //! | `index` | written by the submitter, read on the owner's own task |
-//! | `body`, `file` | submitter, then the loop's thread, then the holder |
+//! | `body`, `held` | submitter, then the loop's thread, then the holder |
 //!
 //! SLOT-1 (R8): one writer at a time. IN_FLIGHT belongs to the loop's thread; its store of READY or FREE
 //! (Release) is its last access; READY belongs to whoever takes it: plainly on the owner's own task, which
@@ -23,6 +23,7 @@ use super::waker_cell::WakerCell;
 use crate::atomics::{AtomicPtr, AtomicU32, Ordering, SharedPtr};
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
+use crate::file::Held;
 use crate::queue::Linked;
 use crate::task::Header;
 use core::cell::{Cell, UnsafeCell};
@@ -68,6 +69,7 @@ pub struct Slot {
     pub(crate) kind: SharedKind,
     pub(crate) queued: Cell<Queued>,
     index: Cell<u8>,
+    pub(crate) held: Cell<Held>,
     pub(crate) waker: UnsafeCell<MaybeUninit<Waker>>,
     pub(crate) link: Cell<*const Slot>,
     pub(crate) owner: SharedPtr<Header>,
@@ -113,6 +115,7 @@ impl Slot {
             kind: SharedKind::new(),
             queued: Cell::new(Queued::No),
             index: Cell::new(0),
+            held: Cell::new(Held::Counted),
             waker: UnsafeCell::new(MaybeUninit::uninit()),
             link: Cell::new(core::ptr::null()),
             owner: SharedPtr::null(),

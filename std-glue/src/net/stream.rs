@@ -43,17 +43,17 @@ impl TcpStream {
     /// Reads into a buffer: `&mut Bytes`, or an owned one, which comes back with the result. May bring fewer
     /// bytes than fit; zero is the end of the stream.
     pub fn read<B: IntoLend>(&mut self, buffer: B) -> Transfer<'_, B::Lend> {
-        transfer(&self.file, TransferKind::Recv, buffer)
+        transfer(&mut self.file, TransferKind::Recv, buffer)
     }
 
     /// Writes from a buffer; may take fewer bytes than there are.
     pub fn write<B: IntoLend>(&mut self, buffer: B) -> Transfer<'_, B::Lend> {
-        transfer(&self.file, TransferKind::Send, buffer)
+        transfer(&mut self.file, TransferKind::Send, buffer)
     }
 
     /// Writes everything that the buffer holds, or the range that is given with `first` or `range`.
     pub fn write_all<B: IntoLend>(&mut self, buffer: B) -> WriteAll<'_, B::Lend> {
-        write_all(&self.file, TransferKind::Send, buffer)
+        write_all(&mut self.file, TransferKind::Send, buffer)
     }
 
     /// Writes pieces of the task's bytes in order, with one operation; may take fewer bytes than there are.
@@ -72,7 +72,7 @@ impl TcpStream {
         &'a mut self,
         pieces: [Piece<'b, 't>; N],
     ) -> SendVectored<'a, 'b, 't, N> {
-        send_vectored(&self.file, pieces, false)
+        send_vectored(&mut self.file, pieces, false)
     }
 
     /// As [`write_vectored`](Self::write_vectored), until all is written.
@@ -80,12 +80,12 @@ impl TcpStream {
         &'a mut self,
         pieces: [Piece<'b, 't>; N],
     ) -> SendVectored<'a, 'b, 't, N> {
-        send_vectored(&self.file, pieces, true)
+        send_vectored(&mut self.file, pieces, true)
     }
 
     /// Writes without copying; ends when the kernel has let go of the buffer.
     pub fn write_zero_copy<B: IntoLend>(&mut self, buffer: B) -> Transfer<'_, B::Lend> {
-        transfer(&self.file, TransferKind::SendZeroCopy, buffer)
+        transfer(&mut self.file, TransferKind::SendZeroCopy, buffer)
     }
 
     /// Ends one or both directions.
@@ -128,8 +128,8 @@ impl TcpStream {
 
     /// Halves that may be used at the same time; the socket closes with the last.
     pub fn split(self) -> (ReadHalf, WriteHalf) {
-        let file = self.file.clone();
-        (ReadHalf { file }, WriteHalf { file: self.file })
+        let (read, write) = self.file.split();
+        (ReadHalf { file: read }, WriteHalf { file: write })
     }
 
     /// Closes it once its operations have ended; the same as dropping it.
@@ -155,7 +155,7 @@ pub struct ReadHalf {
 impl ReadHalf {
     /// As [`TcpStream::read`].
     pub fn read<B: IntoLend>(&mut self, buffer: B) -> Transfer<'_, B::Lend> {
-        transfer(&self.file, TransferKind::Recv, buffer)
+        transfer(&mut self.file, TransferKind::Recv, buffer)
     }
 
     /// A buffered reader that loses nothing when a future is dropped.
@@ -173,12 +173,12 @@ pub struct WriteHalf {
 impl WriteHalf {
     /// As [`TcpStream::write`].
     pub fn write<B: IntoLend>(&mut self, buffer: B) -> Transfer<'_, B::Lend> {
-        transfer(&self.file, TransferKind::Send, buffer)
+        transfer(&mut self.file, TransferKind::Send, buffer)
     }
 
     /// As [`TcpStream::write_all`].
     pub fn write_all<B: IntoLend>(&mut self, buffer: B) -> WriteAll<'_, B::Lend> {
-        write_all(&self.file, TransferKind::Send, buffer)
+        write_all(&mut self.file, TransferKind::Send, buffer)
     }
 
     /// As [`TcpStream::write_vectored`].
@@ -186,7 +186,7 @@ impl WriteHalf {
         &'a mut self,
         pieces: [Piece<'b, 't>; N],
     ) -> SendVectored<'a, 'b, 't, N> {
-        send_vectored(&self.file, pieces, false)
+        send_vectored(&mut self.file, pieces, false)
     }
 
     /// As [`TcpStream::write_all_vectored`].
@@ -194,7 +194,7 @@ impl WriteHalf {
         &'a mut self,
         pieces: [Piece<'b, 't>; N],
     ) -> SendVectored<'a, 'b, 't, N> {
-        send_vectored(&self.file, pieces, true)
+        send_vectored(&mut self.file, pieces, true)
     }
 
     /// As [`TcpStream::shutdown`].
