@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 use unboxed::channel::Channel;
-use unboxed::rt::{Config, Mode, Runtime, RuntimeCell};
+use unboxed::rt::{Config, Idle, Mode, Runtime, RuntimeCell};
 use unboxed::task::{JoinError, JoinHandle, ReserveError};
 use unboxed::time::sleep;
 use unboxed::{task, yield_now};
@@ -397,5 +397,112 @@ fn the_main_function_may_have_workers() {
     // Its storage serves again after each return.
     for _ in 0..3 {
         assert_eq!(main_of_two(), Ok(()));
+    }
+}
+
+static THERE: Channel<u32, 1> = Channel::new();
+static BACK: Channel<u32, 1> = Channel::new();
+
+#[task(ops = 1)]
+async fn answers(times: u32) {
+    for _ in 0..times {
+        BACK.send(THERE.recv().await.unwrap()).await.unwrap();
+    }
+}
+
+#[task(ops = 1)]
+async fn asks(times: u32) {
+    for n in 0..times {
+        THERE.send(n).await.unwrap();
+        assert_eq!(BACK.recv().await, Ok(n));
+        if n % 16 == 0 {
+            sleep(Duration::from_micros(200)).await.unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_sleep_is_ended_by_one_doorbell_at_most_and_a_busy_worker_is_never_rung() {
+    const TIMES: u32 = 2_000;
+    for idle in [Idle::Sleep, Idle::SpinFor(Duration::from_micros(20)), Idle::Spin] {
+        static CELL: RuntimeCell<4, 2> = RuntimeCell::new();
+        let mut runtime = CELL.start(Config::new().workers(2).idle(idle)).expect("a runtime");
+        let remote = runtime.remote();
+        let counts = |worker| {
+            let stats = remote.stats(worker).unwrap();
+            // The bells first: what comes meanwhile must not look like one too many.
+            let doorbells = stats.doorbells.get();
+            (stats.sleeps.get(), stats.messages.get(), doorbells)
+        };
+        let before = [counts(0), counts(1)];
+        runtime.block_on(async {
+            let other = answers::spawn_on(&remote.worker(1).unwrap(), TIMES).unwrap();
+            asks::spawn_on(&remote.worker(0).unwrap(), TIMES).unwrap().await.unwrap();
+            other.await.unwrap();
+        });
+        for (worker, before) in before.iter().enumerate() {
+            let (sleeps, messages, doorbells) = counts(worker);
+            println!(
+                "{idle:?}, worker {worker}: {sleeps} sleeps, {messages} messages, {doorbells} doorbells"
+            );
+            assert!(messages > before.1, "they do wake each other");
+            assert!(doorbells <= sleeps, "one a sleep at most");
+            if idle == Idle::Spin {
+                assert_eq!((sleeps, doorbells), (before.0, before.2), "it is always awake");
+            }
+        }
+        closes_cleanly(runtime);
+    }
+}
+
+const POLICIES: [Idle; 3] = [Idle::Sleep, Idle::SpinFor(Duration::from_micros(5)), Idle::Spin];
+
+/// Ends when its whole queue was finished by others while it held its worker for a second.
+#[task]
+async fn blocks_over_its_queue(tasks: u32) -> usize {
+    let queue: Vec<_> = (0..tasks).map(|n| hop_once_more::spawn(n).unwrap()).collect();
+    thread::sleep(Duration::from_secs(1));
+    queue.iter().filter(|task| task.is_finished()).count()
+}
+
+#[task(pool = 300)]
+async fn hop_once_more(n: u32) -> u32 {
+    yield_now().await;
+    n
+}
+
+#[test]
+fn a_worker_blocked_for_a_second_does_not_keep_its_queue() {
+    for idle in POLICIES {
+        // 300 are more than its ring holds.
+        for tasks in [3, 300] {
+            static CELL: RuntimeCell<4, 2> = RuntimeCell::new();
+            let mut runtime = CELL.start(Config::new().workers(2).idle(idle)).expect("a runtime");
+            let finished = runtime.block_on(async { blocks_over_its_queue::spawn(tasks).unwrap().await });
+            assert_eq!(finished, Ok(tasks as usize), "{idle:?}");
+            closes_cleanly(runtime);
+        }
+    }
+}
+
+#[task(pool = 3)]
+async fn meets(all: &'static std::sync::Barrier) {
+    all.wait();
+}
+
+#[test]
+fn tasks_that_block_for_each_other_all_find_a_worker() {
+    static TWO: std::sync::Barrier = std::sync::Barrier::new(2);
+    for idle in POLICIES {
+        static CELL: RuntimeCell<4, 2> = RuntimeCell::new();
+        let mut runtime = CELL.start(Config::new().workers(2).idle(idle)).expect("a runtime");
+        for _ in 0..50 {
+            runtime.block_on(async {
+                let (one, other) = (meets::spawn(&TWO).unwrap(), meets::spawn(&TWO).unwrap());
+                one.await.unwrap();
+                other.await.unwrap();
+            });
+        }
+        closes_cleanly(runtime);
     }
 }

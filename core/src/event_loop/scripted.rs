@@ -61,6 +61,8 @@ struct Script<const N: usize> {
     on_cancel: OnCancel,
     automatic: Option<fn(&Descriptor) -> Option<i32>>,
     now: u64,
+    turn_ns: u64,
+    turns: u64,
     closed_files: u32,
     waits_for_doorbell: bool,
     heard: u32,
@@ -94,6 +96,8 @@ impl<const N: usize> ScriptedLoop<N> {
             on_cancel: OnCancel::Cancel,
             automatic: None,
             now: 0,
+            turn_ns: 0,
+            turns: 0,
             closed_files: 0,
             waits_for_doorbell: false,
             heard: 0,
@@ -132,6 +136,16 @@ impl<const N: usize> ScriptedLoop<N> {
     /// Lets time pass.
     pub fn advance(&self, ns: u64) {
         self.0.lock().now += ns;
+    }
+
+    /// Lets each turn take so long: for workers that spin, which else never see time pass.
+    pub fn turns_take(&self, ns: u64) {
+        self.0.lock().turn_ns = ns;
+    }
+
+    /// How many turns it has been given.
+    pub fn turns(&self) -> u64 {
+        self.0.lock().turns
     }
 
     /// The pending operation of that age, oldest first.
@@ -278,6 +292,8 @@ unsafe impl<const N: usize> EventLoop for ScriptedLoop<N> {
         let mut left = {
             let mut script = self.0.lock();
             script.submissions_room = script.submissions_max;
+            script.turns += 1;
+            script.now += script.turn_ns;
             script.reaped_max
         };
         while left > 0 && !reaper.is_full() {

@@ -1,6 +1,7 @@
 //! The handle that runs a worker on the thread that started it.
 
 use super::close::{CloseReport, Closing};
+use super::idle::Idle;
 use super::remote::Remote;
 use super::root::{RootRun, RootStep, Rooted};
 use super::scheduler::{Mode, Scheduler};
@@ -52,7 +53,7 @@ impl Executor {
         event_loop: &'static dyn EventLoop,
         spares_per_task: u32,
     ) -> Result<Self, StartError> {
-        if !storage.alone.open(1, Mode::PerCore, 0) {
+        if !storage.alone.open(1, Mode::PerCore, Idle::Sleep) {
             return Err(StartError);
         }
         let started = Self::start_in(&storage.alone, 0, storage, event_loop, spares_per_task);

@@ -30,6 +30,8 @@ pub mod current;
 #[cfg(not(loom))]
 mod executor;
 #[cfg(not(loom))]
+mod idle;
+#[cfg(not(loom))]
 mod orphan;
 #[cfg(not(loom))]
 mod remote;
@@ -52,11 +54,12 @@ mod worker;
 pub use {
     close::CloseReport,
     executor::{Executor, StartError},
+    idle::Idle,
     remote::Remote,
     root::{RootRun, RootStep, Rooted},
     scheduler::{Mode, WORKERS_MAX},
     stats::{Counter, Stats},
-    storage::{LOOKS, SchedulerStorage},
+    storage::SchedulerStorage,
     turn::{Budget, Turned},
     worker::{Worker, WorkerStorage},
 };

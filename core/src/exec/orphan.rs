@@ -175,6 +175,7 @@ impl Worker {
     #[cold]
     pub(crate) fn take_posts(&self) {
         for slot in self.posts.take_all() {
+            count(&self.stats.messages);
             // SAFETY: SLOT-3.
             self.take_post(unsafe { &*slot });
         }

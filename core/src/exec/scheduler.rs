@@ -8,11 +8,13 @@
 //! was seen by every later look. SCHED-4: `stage` only grows between two starts, and each worker acknowledges
 //! a stage once; nothing is spawned after all have acknowledged [`STOPPING`].
 
+use super::idle::Idle;
 use super::worker::{STARTED, Worker};
 use crate::atomics::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
 use crate::queue::{Injector, LocalQueue};
 use crate::task::TaskRef;
 use core::ptr;
+use spin::mutex::SpinMutex;
 
 /// The most workers of one scheduler: as many as a word has bits, at most 32.
 pub const WORKERS_MAX: usize = 32;
@@ -50,9 +52,10 @@ pub struct Scheduler {
     pub(crate) stage: AtomicU32,
     /// How many workers there are.
     count: AtomicU32,
-    /// `Mode`, and the rounds of looking before a sleep.
+    /// `Mode`.
     stealing: AtomicU32,
-    looks: AtomicU32,
+    /// `Idle`, for workers that start.
+    spin_ns: SpinMutex<u64>,
     searching: AtomicU32,
     sleeping: AtomicU32,
     /// Spawns from outside that are being made.
@@ -82,7 +85,7 @@ impl Scheduler {
             stage: AtomicU32::new(OFF),
             count: AtomicU32::new(0),
             stealing: AtomicU32::new(0),
-            looks: AtomicU32::new(0),
+            spin_ns: SpinMutex::new(0),
             searching: AtomicU32::new(0),
             sleeping: AtomicU32::new(0),
             spawning: AtomicU32::new(0),
@@ -94,7 +97,7 @@ impl Scheduler {
     }
 
     /// Takes a scheduler that is off for `count` workers; false when it is on.
-    pub(crate) fn open(&self, count: usize, mode: Mode, looks: u32) -> bool {
+    pub(crate) fn open(&self, count: usize, mode: Mode, idle: Idle) -> bool {
         assert!(0 < count && count <= WORKERS_MAX, "unboxed: a scheduler has 1 to 32 workers");
         if self.stage.compare_exchange(OFF, STOPPING, Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return false;
@@ -104,7 +107,7 @@ impl Scheduler {
         }
         self.count.store(count as u32, Ordering::Relaxed);
         self.stealing.store(u32::from(mode == Mode::Stealing && count > 1), Ordering::Relaxed);
-        self.looks.store(looks, Ordering::Relaxed);
+        *self.spin_ns.lock() = idle.spin_ns();
         self.stage.store(OPEN, Ordering::Release);
         true
     }
@@ -119,9 +122,9 @@ impl Scheduler {
         self.stealing.load(Ordering::Relaxed) != 0
     }
 
-    /// How often a worker looks around before it sleeps.
-    pub(crate) fn looks(&self) -> u32 {
-        self.looks.load(Ordering::Relaxed)
+    /// How long a worker spins before it sleeps.
+    pub(crate) fn spin_ns(&self) -> u64 {
+        *self.spin_ns.lock()
     }
 
     pub(crate) fn enlist(&self, index: usize, worker: &'static Worker) {
@@ -170,7 +173,7 @@ impl Scheduler {
         // Counted before it is called, so that it is the sleeper's to end whenever it wakes (PARK-4).
         while self.searching.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             if let Some(worker) = self.workers().find(|worker| worker.parker.call()) {
-                return worker.ring_bell();
+                return worker.ring_sleeper();
             }
             // Who saw the count meanwhile relied on a search: look once more for a sleeper in its place.
             self.searching.fetch_sub(1, Ordering::AcqRel);

@@ -5,8 +5,10 @@
 //! so two tasks that talk to each other stay on one worker all the same, and no task jumps the line.
 //!
 //! SHARE-1: a worker that has called nobody since the ring held half as many tasks calls one when it holds two
-//! or more; the called one calls the next if it leaves something. SHARE-2: a single task is taken only
-//! from a worker that has started nothing for some looks of the thief's.
+//! or more; so does one that has called in this poll and finds its ring all but emptied; the called one calls the next
+//! if it leaves something. What a poll makes ready alone, one task, waits for that poll: nobody is called. SHARE-2: a single task is taken only
+//! from a worker that has started nothing for some looks of the thief's; a thief that has begun to count them does
+//! not sleep before it knows.
 
 use super::stats::count;
 use super::worker::Worker;
@@ -16,6 +18,8 @@ use core::ptr;
 
 /// Tasks of the ring.
 pub(crate) const RING: usize = 256;
+/// With so many tasks in its ring a worker calls another one for the first time in a poll.
+const ALONE: usize = 2;
 /// So many tasks are started between two looks at what came from outside.
 const OUTSIDE_EVERY: u32 = 61;
 /// After so many looks at a victim that does not move, its one task is taken.
@@ -44,7 +48,12 @@ impl Worker {
     #[inline]
     pub(crate) fn push_shared(&'static self, task: TaskRef) {
         match self.ring.push(task.0) {
-            Ok(len) if len < self.call_at.get() => {}
+            Ok(len) if len < self.call_at.get() => {
+                if len <= ALONE && self.call_at.get() > ALONE {
+                    // Called in this poll, and what there was has been taken: they may all sleep again.
+                    self.scheduler().notify();
+                }
+            }
             Ok(len) => {
                 // SHARE-1.
                 self.call_at.set(len * 2);
@@ -96,7 +105,7 @@ impl Worker {
 
     fn next_of_both(&'static self) -> Option<TaskRef> {
         let tick = self.tick.count();
-        self.call_at.set(2);
+        self.call_at.set(ALONE);
         if self.searching.get() {
             // There may be something; whoever is called next finds out.
             self.end_search(!self.has_no_task());
@@ -139,43 +148,37 @@ impl Worker {
         first
     }
 
-    /// Looks for work elsewhere, so many times; true when there is some here now.
+    /// Looks for work elsewhere; true when there is some here now.
     #[cold]
-    pub(crate) fn search(&'static self, looks: u32) -> bool {
-        if !self.searching.get() {
-            if !self.scheduler().begin_search() {
-                return false;
-            }
+    pub(crate) fn search(&'static self) -> bool {
+        if !self.joins_search() {
+            return false;
+        }
+        let found = !self.has_no_task()
+            || self.take_from_others()
+            || !self.inbox.is_empty()
+            || !self.posts.is_empty();
+        self.end_search(found);
+        found
+    }
+
+    /// Whether it counts among the searchers now: it was called, or there was room for one more.
+    pub(super) fn joins_search(&self) -> bool {
+        if !self.searching.get() && self.shares() && self.scheduler().begin_search() {
             self.searching.set(true);
         }
-        if !self.has_no_task() {
-            self.end_search(true);
-            return true;
-        }
-        for look in 0..looks.max(1) {
-            if look > 0 {
-                for _ in 0..16 {
-                    crate::atomics::relax();
-                }
-            }
-            if self.take_from_others() || !self.inbox.is_empty() || !self.posts.is_empty() {
-                self.end_search(true);
-                return true;
-            }
-        }
-        self.end_search(false);
-        false
+        self.searching.get()
     }
 
     /// Leaves the searchers (SCHED-2). The last one that goes with work calls the next.
-    fn end_search(&'static self, found: bool) {
+    pub(super) fn end_search(&'static self, found: bool) {
         self.searching.set(false);
         if self.scheduler().end_search() && found {
             self.scheduler().notify();
         }
     }
 
-    fn take_from_others(&'static self) -> bool {
+    pub(super) fn take_from_others(&'static self) -> bool {
         if let Some(task) = self.take_injected() {
             // It owns a queue place; back into the ring, so that it is started like every other.
             if self.ring.push(task.0).is_err() {
@@ -203,11 +206,23 @@ impl Worker {
         if victim.ring.len() != 1 {
             return Least::Two;
         }
-        let (index, tick) = (index as u32, victim.tick.seen());
         let (watched, at, looks) = self.watched.get();
+        if index != watched as usize && self.watches() {
+            // One at a time, or two that are stuck would begin each other's count anew.
+            return Least::Two;
+        }
+        let (index, tick) = (index as u32, victim.tick.seen());
         let looks = if (watched, at) == (index, tick) { looks + 1 } else { 0 };
         self.watched.set((index, tick, looks));
         if looks >= STUCK_LOOKS { Least::One } else { Least::Two }
+    }
+
+    /// Whether another worker has one task and has started nothing since this one saw it so: it may have to be taken,
+    /// so this is no time to sleep (SHARE-2).
+    pub(super) fn watches(&self) -> bool {
+        let (watched, at, _) = self.watched.get();
+        let victim = self.scheduler().worker(watched as usize).filter(|victim| !ptr::eq(*victim, self));
+        victim.is_some_and(|victim| victim.ring.len() == 1 && victim.tick.seen() == at)
     }
 
     /// The last look before a sleep: whether others have nothing that this one would take.

@@ -1,8 +1,9 @@
-//! What a worker counts. Only its own thread writes; everybody may read.
+//! What a worker counts, and what is counted for it. Everybody may read.
 
 use crate::atomics::{AtomicCount, Count, Ordering};
 
-/// One count. It is written without a locked instruction, so only by the worker's own thread.
+/// One count. Its owner writes without a locked instruction, so each has one writer, or is of those that
+/// everybody adds to with one.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicCount);
 
@@ -21,6 +22,11 @@ impl Counter {
     #[inline]
     pub(crate) fn add(&self, more: u32) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(Count::from(more)), Ordering::Relaxed);
+    }
+
+    /// One more, of a count that its owner does not add to.
+    pub(crate) fn add_from_anywhere(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -45,8 +51,13 @@ pub struct Stats {
     pub stolen: Counter,
     /// Times that the ring was full, and half of it went to everybody.
     pub spilled: Counter,
-    /// Sleeps.
+    /// Sleeps that it announced; some end before they begin, since there is something to do after all.
     pub sleeps: Counter,
+    /// Tasks and slots that others left in its inboxes.
+    pub messages: Counter,
+    /// Times that another thread rang its doorbell: at most once a sleep, and never while it is awake. The other
+    /// [`messages`](Self::messages) needed none.
+    pub doorbells: Counter,
 }
 
 impl Stats {
@@ -62,6 +73,8 @@ impl Stats {
             stolen: Counter::new(),
             spilled: Counter::new(),
             sleeps: Counter::new(),
+            messages: Counter::new(),
+            doorbells: Counter::new(),
         }
     }
 }

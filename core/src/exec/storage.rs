@@ -1,14 +1,11 @@
 //! The memory of several workers that share work.
 
 use super::executor::{Executor, StartError};
+use super::idle::Idle;
 use super::remote::Remote;
 use super::scheduler::{Mode, Scheduler, WORKERS_MAX};
 use super::worker::WorkerStorage;
 use crate::event_loop::EventLoop;
-
-/// How many times a worker looks around before it sleeps, unless it is told otherwise: some microseconds,
-/// where waking it takes twenty.
-pub const LOOKS: u32 = 64;
 
 /// The memory of up to `WORKERS` workers; see [`WorkerStorage`] for the other numbers.
 ///
@@ -29,20 +26,19 @@ impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize>
     }
 
     /// Opens the scheduler for `workers` workers, each of which then [`start`](Self::start)s on its thread.
-    /// Before it sleeps, each looks around `looks` times for work; [`LOOKS`] suits a machine where waking
-    /// a thread is expensive.
+    /// `idle` says what each does when there is nothing to do.
     ///
     /// # Errors
     /// [`StartError`] when it is in use.
     ///
     /// # Panics
     /// When `workers` is zero or more than `WORKERS`.
-    pub fn open(&'static self, workers: usize, mode: Mode, looks: u32) -> Result<Remote, StartError> {
+    pub fn open(&'static self, workers: usize, mode: Mode, idle: Idle) -> Result<Remote, StartError> {
         assert!(
             workers <= WORKERS,
             "unboxed: this storage has room for {WORKERS} workers, not for {workers}"
         );
-        if self.scheduler.open(workers, mode, looks) {
+        if self.scheduler.open(workers, mode, idle) {
             Ok(Remote::new(&self.scheduler))
         } else {
             Err(StartError)

@@ -44,13 +44,16 @@ impl Worker {
         }
         self.take_messages();
         let polls = self.run_tasks(budget.polls);
+        if polls != 0 {
+            self.spin_until.set(0);
+        }
         // A close looks at what has ended before its worker sleeps (CLOSE-4).
         let sleep = budget.sleep && (polls == 0 || self.life.load(Ordering::Relaxed) != CLOSING);
         let completions = self.run_loop(sleep);
         self.dispatch();
         if self.searching.get() {
             // It was called, and others rely on its search (SCHED-2): the next turn may be far away.
-            self.search(1);
+            self.search();
         }
         Turned { polls, completions, more: !self.has_no_task() }
     }
@@ -62,6 +65,7 @@ impl Worker {
         }
         if !self.inbox.is_empty() {
             for task in self.inbox.take_all() {
+                count(&self.stats.messages);
                 self.queue.push(TaskRef(task));
             }
         }
@@ -116,8 +120,8 @@ impl Worker {
     /// Submits, sleeps if it may, reaps, and fires timers.
     fn run_loop(&'static self, sleep: bool) -> u32 {
         let event_loop = self.event_loop();
-        let wait = self.wait(sleep);
         let mut reaper = Reaper { worker: self, reaped: 0 };
+        let wait = self.wait(sleep, &mut reaper);
         event_loop.turn(wait, &mut reaper);
         let reaped = reaper.reaped;
         if wait != Wait::No {
@@ -135,13 +139,13 @@ impl Worker {
         reaped
     }
 
-    fn wait(&'static self, sleep: bool) -> Wait {
+    fn wait(&'static self, sleep: bool, reaper: &mut Reaper<'_>) -> Wait {
         // An orphan holds a block for which somebody may wait.
         let idle = self.is_idle() && self.batch.is_empty() && self.full.is_empty() && self.orphans.is_empty();
         if !idle || self.root_has_ended() {
             return Wait::No;
         }
-        if self.shares() && self.search(if sleep { self.scheduler().looks() } else { 1 }) {
+        if self.shares() && self.search() {
             return Wait::No;
         }
         if !sleep {
@@ -151,15 +155,15 @@ impl Worker {
         if deadline != u64::MAX && deadline <= self.event_loop().now() {
             return Wait::No;
         }
-        if !self.fall_asleep() {
+        if self.spins(reaper) || !self.fall_asleep() {
             return Wait::No;
         }
-        count(&self.stats.sleeps);
         if deadline == u64::MAX { Wait::Forever } else { Wait::Until(deadline) }
     }
 
     /// Announces a sleep; false when there is something to do after all (PARK-1).
     fn fall_asleep(&'static self) -> bool {
+        count(&self.stats.sleeps);
         if !self.shares() {
             let asleep = self.parker.prepare(|| self.is_idle());
             if !asleep {

@@ -94,6 +94,9 @@ pub struct Worker {
     pub(crate) root_body: Cell<RootBody>,
     /// When a turn ends its sleep at the latest, as its complement: zero is never.
     wake_at: Cell<u64>,
+    /// How long it spins before it sleeps, and the end of the spin that it is in, or zero.
+    pub(super) spin_ns: Cell<u64>,
+    pub(super) spin_until: Cell<u64>,
     /// Counters.
     pub stats: Stats,
 }
@@ -139,6 +142,8 @@ impl Worker {
             root: Cell::new(ptr::null()),
             root_body: Cell::new(RootBody::NONE),
             wake_at: Cell::new(0),
+            spin_ns: Cell::new(0),
+            spin_until: Cell::new(0),
             stats: Stats::new(),
         }
     }
@@ -156,6 +161,8 @@ impl Worker {
         self.index.set(index as u32);
         self.sharing.set(scheduler.is_stealing());
         self.searching.set(false);
+        self.spin_ns.set(scheduler.spin_ns());
+        self.spin_until.set(0);
         scheduler.enlist(index, self);
     }
 
@@ -209,8 +216,15 @@ impl Worker {
 
     fn ring(&self) {
         if self.parker.must_ring() {
-            self.ring_bell();
+            self.ring_sleeper();
         }
+    }
+
+    /// For whoever took the flag of its sleep (PARK-2).
+    #[cold]
+    pub(super) fn ring_sleeper(&self) {
+        self.stats.doorbells.add_from_anywhere();
+        self.ring_bell();
     }
 
     /// Ends the present or the next sleep.

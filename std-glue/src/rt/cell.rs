@@ -89,7 +89,7 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
             return Err(StartError::InUse);
         }
         let workers = config.workers_within(WORKERS);
-        let started = match self.scheduler.open(workers, config.mode, config.looks) {
+        let started = match self.scheduler.open(workers, config.mode, config.idle_of(workers)) {
             Ok(_) => self.start_taken(config, workers),
             Err(_) => Err(StartError::InUse),
         };

@@ -1,7 +1,11 @@
 //! What a runtime may be told at its start.
 
 use crate::ring::{RingConfig, Rung};
-use unboxed_core::exec::{LOOKS, Mode};
+use std::time::Duration;
+use unboxed_core::exec::{Idle, Mode};
+
+/// By measurement (`benches/idle.rs`): nearly all of the gain is there at 5 us, and the cost grows with the time.
+const IDLE_OF_SEVERAL: Idle = Idle::SpinFor(Duration::from_micros(5));
 
 /// How a runtime starts. The defaults suit a service of some hundred connections on one thread.
 #[derive(Debug, Clone, Copy)]
@@ -10,7 +14,7 @@ pub struct Config {
     pub(super) spares_per_task: u32,
     pub(super) workers: usize,
     pub(super) mode: Mode,
-    pub(super) looks: u32,
+    idle: Option<Idle>,
     pub(super) pinned: bool,
     pub(super) name: &'static str,
 }
@@ -23,7 +27,7 @@ impl Config {
             spares_per_task: 4,
             workers: 1,
             mode: Mode::Stealing,
-            looks: LOOKS,
+            idle: None,
             pinned: false,
             name: "unboxed",
         }
@@ -42,10 +46,12 @@ impl Config {
         self
     }
 
-    /// How often a worker of several looks around for work before it sleeps. More is a faster reaction and
-    /// more time burnt.
-    pub const fn looks(mut self, looks: u32) -> Self {
-        self.looks = looks;
+    /// What a worker does when there is nothing to do. By default one that is alone sleeps, as it waits for the system
+    /// only, and one of several looks around for 5 us first, as it may wait for the others: so two of them that
+    /// talk are some forty times as fast, where each has a processor. Longer is for programs that have
+    /// processors to spare; where threads share one, a spin only keeps the other from running.
+    pub const fn idle(mut self, idle: Idle) -> Self {
+        self.idle = Some(idle);
         self
     }
 
@@ -84,6 +90,11 @@ impl Config {
     pub const fn rung(mut self, rung: Rung) -> Self {
         self.ring.rung = Some(rung);
         self
+    }
+
+    /// The idle policy of so many workers.
+    pub(super) fn idle_of(&self, workers: usize) -> Idle {
+        self.idle.unwrap_or(if workers == 1 { Idle::Sleep } else { IDLE_OF_SEVERAL })
     }
 
     /// The number of workers, for a storage with room for `most`.

@@ -17,7 +17,7 @@ pub use cell::{RuntimeCell, StartError};
 pub use config::Config;
 pub use main::run_main;
 pub use runtime::Runtime;
-pub use unboxed_core::exec::{Mode, Remote};
+pub use unboxed_core::exec::{Idle, Mode, Remote};
 
 use std::cell::Cell;
 use unboxed_core::exec::Worker;

@@ -1,0 +1,126 @@
+//! What a worker does when there is nothing to do, on a clock that only turns move.
+
+use std::time::Duration;
+use unboxed::event_loop::scripted::ScriptedLoop;
+use unboxed::exec::{Budget, Executor, Idle, Mode, SchedulerStorage};
+use unboxed::op::nop;
+use unboxed::time::sleep;
+use unboxed::{task, yield_now};
+
+/// A worker that is alone, over a loop whose turns take a microsecond each.
+macro_rules! worker {
+    ($idle:expr) => {{
+        static WORKERS: SchedulerStorage<1, 2, 0> = SchedulerStorage::new();
+        static LOOP: ScriptedLoop<8> = ScriptedLoop::new();
+        LOOP.turns_take(1_000);
+        WORKERS.open(1, Mode::Stealing, $idle).unwrap();
+        (WORKERS.start(0, &LOOP, 0).unwrap(), &LOOP)
+    }};
+}
+
+fn sleeps(executor: &Executor) -> u64 {
+    executor.stats().sleeps.get()
+}
+
+#[test]
+fn a_worker_that_sleeps_looks_once() {
+    let (mut executor, script) = worker!(Idle::Sleep);
+    executor.block_on(async { sleep(Duration::from_millis(1)).await.unwrap() });
+    assert_eq!(sleeps(&executor), 1);
+    assert!(script.turns() <= 3, "{} turns", script.turns());
+}
+
+#[test]
+fn a_worker_that_spins_for_a_while_sleeps_after_it() {
+    let (mut executor, script) = worker!(Idle::SpinFor(Duration::from_micros(100)));
+    executor.block_on(async { sleep(Duration::from_millis(1)).await.unwrap() });
+    assert_eq!(sleeps(&executor), 1);
+    // A hundred for the time, and those of the turn in which it was over.
+    assert!((100..120).contains(&script.turns()), "{} turns", script.turns());
+}
+
+#[test]
+fn no_time_to_spin_is_a_sleep() {
+    let (mut executor, script) = worker!(Idle::SpinFor(Duration::ZERO));
+    executor.block_on(async { sleep(Duration::from_millis(1)).await.unwrap() });
+    assert_eq!(sleeps(&executor), 1);
+    assert!(script.turns() <= 3, "{} turns", script.turns());
+}
+
+#[test]
+fn work_begins_the_time_anew() {
+    let (mut executor, script) = worker!(Idle::SpinFor(Duration::from_micros(100)));
+    executor.block_on(async {
+        for _ in 0..20 {
+            sleep(Duration::from_micros(60)).await.unwrap();
+        }
+    });
+    assert_eq!(sleeps(&executor), 0, "it always found something in time");
+    assert!(script.turns() > 1_000, "{} turns", script.turns());
+}
+
+#[test]
+fn a_worker_that_spins_never_sleeps() {
+    let (mut executor, script) = worker!(Idle::Spin);
+    executor.block_on(async { sleep(Duration::from_millis(20)).await.unwrap() });
+    assert_eq!(sleeps(&executor), 0);
+    assert!(script.turns() >= 20_000, "{} turns", script.turns());
+}
+
+#[test]
+fn a_spinning_turn_comes_back_and_takes_what_completes() {
+    #[task(ops = 1)]
+    async fn one_operation() {
+        nop().await.unwrap();
+    }
+    let (mut executor, script) = worker!(Idle::Spin);
+    let handle = executor.enter(|| one_operation::spawn().unwrap());
+    for _ in 0..10 {
+        let turned = executor.turn(Budget::SLEEP);
+        assert_eq!(turned.completions, 0, "and it is not inside for ever");
+    }
+    script.complete(script.pending(0).unwrap().token, 0);
+    assert_eq!(executor.turn(Budget::SLEEP).completions, 1);
+    executor.turn(Budget::POLL);
+    assert!(handle.is_finished());
+}
+
+#[test]
+fn a_spinning_worker_takes_from_another_and_is_never_rung() {
+    static WORKERS: SchedulerStorage<2, 2, 0> = SchedulerStorage::new();
+    static LOOPS: [ScriptedLoop<8>; 2] = [const { ScriptedLoop::new() }; 2];
+    #[task(pool = 8)]
+    async fn hops() {
+        for _ in 0..3 {
+            yield_now().await;
+        }
+    }
+    WORKERS.open(2, Mode::Stealing, Idle::Spin).unwrap();
+    LOOPS[1].turns_take(1_000);
+    let mut one = WORKERS.start(0, &LOOPS[0], 0).unwrap();
+    let mut other = WORKERS.start(1, &LOOPS[1], 0).unwrap();
+    for _ in 0..10 {
+        other.turn(Budget::SLEEP);
+    }
+    // What is spawned in a turn stays in that worker's ring; the other one finds it there.
+    #[task]
+    async fn spawns() {
+        for _ in 0..8 {
+            hops::spawn().unwrap().detach();
+        }
+        yield_now().await;
+    }
+    one.enter(|| spawns::spawn().unwrap().detach());
+    one.turn(Budget { polls: 1, sleep: false });
+    for _ in 0..10 {
+        other.turn(Budget::SLEEP);
+    }
+    assert!(other.stats().stolen.get() > 0);
+    assert_eq!((sleeps(&other), other.stats().doorbells.get()), (0, 0));
+    for _ in 0..100 {
+        one.turn(Budget::POLL);
+        other.turn(Budget::POLL);
+    }
+    assert_eq!(hops::memory().used, 0);
+    while one.close_step(1_000).is_none() | other.close_step(1_000).is_none() {}
+}
