@@ -8,6 +8,8 @@ mod injector;
 #[cfg(not(loom))]
 mod local;
 mod steal;
+#[cfg(all(test, loom))]
+mod steal_loom;
 
 pub use inbox::{Chain, Inbox, InboxClosed, Linked};
 #[cfg(not(loom))]

@@ -7,8 +7,8 @@
 //! place only when `head` has passed the one that was there. STEAL-2: a node belongs to whoever moved `head`
 //! over it, and to nobody else; what a thief has read before that is a guess, and it touches no node that it
 //! has only guessed. STEAL-3: `head` never comes back to a number that it had (`atomics::Count`), so a
-//! compare-and-swap that succeeds has read the places of its own round. STEAL-4: a thief's own ring is empty,
-//! so it has room for what it takes, and nobody else looks behind its tail.
+//! compare-and-swap that succeeds has read the places of its own round. STEAL-4: a thief takes no more than its
+//! own ring has room for, and nobody else looks behind its tail.
 
 use crate::atomics::{AtomicCount, AtomicPtr, Count, Ordering};
 use core::ptr;
@@ -19,8 +19,8 @@ const TRIES: u32 = 4;
 /// See the module. `N` is a power of two.
 #[derive(Debug)]
 pub struct StealQueue<T, const N: usize> {
-    head: AtomicCount,
-    tail: AtomicCount,
+    pub(super) head: AtomicCount,
+    pub(super) tail: AtomicCount,
     places: [AtomicPtr<T>; N],
 }
 
@@ -56,7 +56,7 @@ impl<T, const N: usize> StealQueue<T, N> {
     }
 
     #[inline]
-    fn place(&self, at: Count) -> &AtomicPtr<T> {
+    pub(super) fn place(&self, at: Count) -> &AtomicPtr<T> {
         &self.places[at as usize % N]
     }
 
@@ -116,11 +116,11 @@ impl<T, const N: usize> StealQueue<T, N> {
         }
     }
 
-    /// Moves the older half of `victim` into this ring, whose owner calls, and which is empty (STEAL-4).
+    /// Moves the older half of `victim` into this ring, whose owner calls, as far as it has room (STEAL-4).
     /// Answers how many came.
     pub fn steal_from(&self, victim: &Self, least: Least) -> usize {
         let tail = self.tail.load(Ordering::Relaxed);
-        debug_assert_eq!(self.head.load(Ordering::Relaxed), tail, "STEAL-4");
+        let room = (N as Count).wrapping_sub(tail.wrapping_sub(self.head.load(Ordering::Acquire)));
         let mut head = victim.head.load(Ordering::Acquire);
         for _ in 0..TRIES {
             let len = victim.tail.load(Ordering::Acquire).wrapping_sub(head) as usize;
@@ -128,7 +128,7 @@ impl<T, const N: usize> StealQueue<T, N> {
             if len == 0 || len > N || (len == 1 && least == Least::Two) {
                 return 0;
             }
-            let take = (len - len / 2) as Count;
+            let take = ((len - len / 2) as Count).min(room);
             for step in 0..take {
                 let node = victim.place(head.wrapping_add(step)).load(Ordering::Relaxed);
                 self.place(tail.wrapping_add(step)).store(node, Ordering::Relaxed);
