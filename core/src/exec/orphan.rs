@@ -182,53 +182,67 @@ impl Worker {
     }
 
     pub(crate) fn take_post(&self, slot: &'static Slot) {
-        let (bits, generation) = slot.take_requests();
-        let (state, now) = slot.observe();
-        if !same_generation(generation, now) || state == FREE {
-            if let Some(waker) = slot.alt_waker.take() {
-                waker.wake();
-            }
-            return;
-        }
+        let (bits, generation) = slot.requests.take();
+        let Some(state) = self.still_asked(slot, bits, generation) else { return };
         if bits & REQ_DROP != 0 {
             match state {
-                IN_FLIGHT => drop(self.orphan(slot)),
-                READY if slot.claim(now) => self.discard(slot),
+                // Whoever waits for it elsewhere is woken at its end.
+                IN_FLIGHT => self.orphan_with_waker(slot),
+                READY if slot.claim(generation) => self.discard(slot),
                 TAKING => self.let_go(slot),
                 _ => {}
             }
-            return;
         }
         if bits & REQ_WAKER != 0
             && let Some(waker) = slot.alt_waker.take()
         {
-            if state == IN_FLIGHT && !slot.is_orphan() {
-                drop(slot.put_waker(waker));
-            } else {
+            // One place for a waker: whoever waited there looks again.
+            let looks = match slot.is_in_flight(generation) {
+                true if slot.has_waker_like(&waker) => None,
+                true => slot.put_waker(waker),
+                false => Some(waker),
+            };
+            if let Some(waker) = looks {
                 waker.wake();
             }
         }
-        if bits & REQ_CANCEL != 0 && state == IN_FLIGHT && !slot.is_orphan() && !self.want_cancel(slot) {
+        if bits & (REQ_CANCEL | REQ_DROP) == REQ_CANCEL
+            && state == IN_FLIGHT
+            && !slot.is_orphan()
+            && !self.want_cancel(slot)
+        {
             // No room: the message comes again after the next turn of the loop.
             slot.ask(generation, REQ_CANCEL);
         }
+    }
+
+    /// The state of the activation that requests are for, if it goes on, and is this worker's (REQUEST-3).
+    fn still_asked(&self, slot: &'static Slot, bits: u32, generation: u32) -> Option<u32> {
+        let (state, now) = slot.observe();
+        if !same_generation(generation, now) || state == FREE {
+            slot.wake_alt();
+            return None;
+        }
+        if !core::ptr::eq(slot.worker.get(), self) {
+            slot.ask(generation, bits);
+            return None;
+        }
+        Some(state)
     }
 
     /// A message to a worker whose inbox is closed; on any thread. What is still in flight there is, or is
     /// about to be, detached, and stays the system's.
     #[cold]
     pub(crate) fn take_late_post(&self, slot: &'static Slot) {
-        let (bits, generation) = slot.take_requests();
-        let (state, now) = slot.observe();
-        if bits & REQ_DROP != 0 && same_generation(generation, now) {
+        let (bits, generation) = slot.requests.take();
+        let Some(state) = self.still_asked(slot, bits, generation) else { return };
+        if bits & REQ_DROP != 0 {
             match state {
-                READY if slot.claim(now) => self.discard(slot),
+                READY if slot.claim(generation) => self.discard(slot),
                 TAKING => self.let_go(slot),
                 _ => {}
             }
         }
-        if let Some(waker) = slot.alt_waker.take() {
-            waker.wake();
-        }
+        slot.wake_alt();
     }
 }

@@ -2,11 +2,12 @@
 //! are in `handle.rs`.
 
 use super::error::Error;
-use super::handle::{OpHandle, Outcome, Phase, SlotRef};
+use super::handle::{OpHandle, Outcome, Phase, SlotRef, displaced};
 use super::keep::RawBuf;
-use super::slot::{DETACHED, IN_FLIGHT, READY, REQ_DROP, REQ_WAKER, STATE_BITS, Slot, pack};
+use super::request::REQ_DROP;
+use super::slot::Slot;
 use super::slot_kind::SlotKind;
-use crate::atomics::Ordering;
+use super::word::{DETACHED, IN_FLIGHT, READY, STATE_BITS, pack};
 use crate::exec::{FLAG_RETRY, current};
 use crate::file::{FileEntry, Held};
 use crate::task::{TaskRef, clone_waker};
@@ -18,7 +19,7 @@ impl OpHandle {
     #[inline(always)]
     pub(crate) fn take_ready(&mut self) -> Option<(u32, RawBuf)> {
         let Phase::Begun(SlotRef { slot, generation }) = self.phase else { return None };
-        let word = slot.state.load(Ordering::Acquire);
+        let word = slot.state.look();
         if word != pack(READY, generation) {
             return None;
         }
@@ -46,7 +47,7 @@ impl OpHandle {
         let Phase::Begun(SlotRef { slot, generation }) = self.phase else {
             return Poll::Ready(Err(Error::NoTask));
         };
-        let word = slot.state.load(Ordering::Acquire);
+        let word = slot.state.look();
         if word == pack(IN_FLIGHT, generation) {
             wait_again(slot, generation, cx);
             return Poll::Pending;
@@ -71,11 +72,10 @@ impl OpHandle {
 fn wait_again(slot: &'static Slot, generation: u32, cx: &Context<'_>) {
     if core::ptr::eq(current::worker(), slot.worker.get()) {
         if !slot.has_waker_like(cx.waker()) {
-            drop(slot.put_waker(clone_waker(cx.waker())));
+            displaced(slot.put_waker(clone_waker(cx.waker())), cx);
         }
     } else {
-        drop(slot.alt_waker.put(clone_waker(cx.waker())));
-        slot.ask(generation, REQ_WAKER);
+        slot.leave_waker(generation, cx);
     }
 }
 

@@ -16,12 +16,14 @@
 use super::end::free_own;
 use super::error::Error;
 use super::keep::{KeepVtable, RawBuf};
-use super::slot::{DETACHED, FREE, IN_FLIGHT, READY, REQ_CANCEL, REQ_DROP, Slot, TAKING, same_generation};
+use super::request::{Asked, REQ_CANCEL, REQ_DROP, REQ_WAKER};
+use super::slot::Slot;
 use super::slot_kind::SlotKind;
+use super::word::{DETACHED, FREE, IN_FLIGHT, READY, TAKING, same_generation};
 use crate::exec::current;
 use crate::file::{Direction, FileEntry};
 use crate::task::{TaskRef, clone_waker};
-use core::task::Context;
+use core::task::{Context, Waker};
 
 /// One activation of one slot.
 #[derive(Clone, Copy, Debug)]
@@ -50,16 +52,21 @@ impl SlotRef {
 
     /// Wakes the context when the operation, whose holder is gone, has ended.
     pub fn wake_at_end(self, cx: &Context<'_>) {
-        if self.in_flight() && core::ptr::eq(current::worker(), self.slot.worker.get()) {
-            // One place for a waker: whoever waited there looks again.
-            if let Some(old) = self.slot.put_waker(clone_waker(cx.waker()))
-                && !old.will_wake(cx.waker())
-            {
-                old.wake();
-            }
+        let SlotRef { slot, generation } = self;
+        if !core::ptr::eq(current::worker(), slot.worker.get()) {
+            slot.leave_waker(generation, cx);
+        } else if self.in_flight() {
+            displaced(slot.put_waker(clone_waker(cx.waker())), cx);
         } else {
             cx.waker().wake_by_ref();
         }
+    }
+}
+
+/// A slot has one place for a waker: whoever waited there looks again.
+pub(super) fn displaced(old: Option<Waker>, cx: &Context<'_>) {
+    if let Some(old) = old.filter(|old| !old.will_wake(cx.waker())) {
+        old.wake();
     }
 }
 
@@ -243,16 +250,32 @@ fn abandon(slot: &'static Slot, generation: u32) {
 }
 
 impl Slot {
+    /// Leaves a waker for the loop's thread, to be woken at the end of the activation.
+    pub(super) fn leave_waker(&'static self, generation: u32, cx: &Context<'_>) {
+        displaced(self.alt_waker.put(clone_waker(cx.waker())), cx);
+        self.ask(generation, REQ_WAKER);
+    }
+
     /// Leaves a request for the loop's thread, and wakes it: somebody may wait for the slot or for its block.
     /// When its runtime is closed the caller is the only one left.
     pub(crate) fn ask(&'static self, generation: u32, bits: u32) {
-        if !self.request(generation, bits) {
-            return;
+        match self.requests.ask(generation, bits) {
+            Asked::Posted => {}
+            Asked::Post => {
+                // SAFETY: WORKER-1; an activation has a worker.
+                let worker = unsafe { &*self.worker.get() };
+                if !worker.post_slot(self) {
+                    worker.take_late_post(self);
+                }
+            }
+            Asked::TooLate => self.wake_alt(),
         }
-        // SAFETY: WORKER-1; an activation has a worker.
-        let worker = unsafe { &*self.worker.get() };
-        if !worker.post_slot(self) {
-            worker.take_late_post(self);
+    }
+
+    /// Whoever left a waker from another thread looks again.
+    pub(crate) fn wake_alt(&self) {
+        if let Some(waker) = self.alt_waker.take() {
+            waker.wake();
         }
     }
 }

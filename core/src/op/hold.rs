@@ -10,6 +10,8 @@
 //! its block for ever.
 //! HOLD-2: the loop sets FREED *before* it stores FREE in the state word, its last access; a submitter
 //! resets the word after it has seen FREE, so FREED never lands in the next activation.
+//! HOLD-3: an ending that finds FREED waits for FREE, which is the next thing that the other thread stores: the
+//! block's next task takes its slots by the bits of `busy`, without a look at them.
 
 use crate::atomics::{AtomicU8, Ordering, const_unless_loom};
 

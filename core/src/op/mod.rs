@@ -15,9 +15,15 @@ mod completer_loom;
 mod hold;
 #[cfg(all(test, loom))]
 mod hold_loom;
+#[cfg_attr(loom, allow(dead_code))]
+mod request;
+#[cfg(all(test, loom))]
+mod request_loom;
 mod waker_cell;
 #[cfg(all(test, loom))]
 mod waker_cell_loom;
+#[cfg_attr(loom, allow(dead_code))]
+mod word;
 
 pub use completer::{Completer, Completion, Completions};
 pub use hold::Hold;
@@ -63,6 +69,7 @@ pub(crate) use {
     begin::place,
     handle::{Adopted, SlotRef},
     keep::{KEEP_FILE, more},
-    slot::{FREE, IN_FLIGHT, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, TAKING, same_generation},
+    request::{REQ_CANCEL, REQ_DROP, REQ_WAKER},
     slot_kind::{Queued, SlotBody, SlotKind, TimerBody},
+    word::{FREE, IN_FLIGHT, READY, TAKING, same_generation},
 };

@@ -5,7 +5,7 @@
 //! | `state` | submitter (FREE to IN_FLIGHT), loop (to READY or, for an orphan, to FREE), holder (READY to FREE on its own task, to TAKING elsewhere), the ending task (READY to FREE) |
 //! | `result`, `flags` | the loop while IN_FLIGHT, the holder after READY |
 //! | `waker`, `marks`, `queued`, `link` | the submitter before IN_FLIGHT, then the loop's thread |
-//! | `req`, `post`, `alt_waker` | a holder on another thread leaves a message, the loop's thread takes it |
+//! | `requests`, `post`, `alt_waker` | a holder on another thread leaves a message, the loop's thread takes it |
 //! | `hold` | the ending task and whoever lets the slot go (`hold.rs`) |
 //! | `owner`, `worker` | written by the submitter, read by all until FREE |
 //! | `index` | written by the submitter, read on the owner's own task |
@@ -18,9 +18,11 @@
 //! SLOT-3 (R1): slots are `'static` and are never freed, only reused; zeroed memory is a free slot.
 
 use super::hold::Hold;
+use super::request::Requests;
 use super::slot_kind::{Queued, SharedKind, SlotBody};
 use super::waker_cell::WakerCell;
-use crate::atomics::{AtomicPtr, AtomicU32, Ordering, SharedPtr};
+use super::word::{FREE, IN_FLIGHT, STATE_BITS, STATE_MASK, SlotWord, pack};
+use crate::atomics::{AtomicPtr, SharedPtr};
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
 use crate::file::Held;
@@ -31,19 +33,6 @@ use core::mem::MaybeUninit;
 use core::num::NonZeroU64;
 use core::task::Waker;
 
-/// No operation.
-pub(crate) const FREE: u32 = 0;
-/// The loop's.
-pub(crate) const IN_FLIGHT: u32 = 1;
-/// Its result lies there.
-pub(crate) const READY: u32 = 2;
-/// A holder elsewhere reads the result; the loop's thread frees it afterwards.
-pub(crate) const TAKING: u32 = 3;
-/// The runtime was closed while the system held it: never free again.
-pub(crate) const DETACHED: u32 = 4;
-pub(crate) const STATE_BITS: u32 = 3;
-const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
-
 /// `index` of a slot that is not one of its task's own.
 pub(crate) const NO_INDEX: u8 = 0xff;
 
@@ -52,18 +41,13 @@ const HAS_WAKER: u8 = 1;
 /// `marks`: the holder is gone.
 const ORPHAN: u8 = 2;
 
-/// What a holder on another thread asks of the loop's thread; shares its word with the generation.
-pub(crate) const REQ_WAKER: u32 = 1;
-pub(crate) const REQ_CANCEL: u32 = 2;
-pub(crate) const REQ_DROP: u32 = 4;
-
 /// 128 bytes: a hot line and a cold one.
 #[repr(C, align(64))]
 pub struct Slot {
-    pub(crate) state: AtomicU32,
+    pub(crate) state: SlotWord,
     pub(crate) result: Cell<i32>,
     pub(crate) flags: Cell<u32>,
-    pub(crate) req: AtomicU32,
+    pub(crate) requests: Requests,
     pub(crate) hold: Hold,
     marks: Cell<u8>,
     pub(crate) kind: SharedKind,
@@ -97,7 +81,7 @@ unsafe impl Linked for Slot {
 
 impl core::fmt::Debug for Slot {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let state = self.state.load(Ordering::Relaxed);
+        let state = self.state.get();
         write!(f, "Slot({:p}, state {}, gen {})", self, state & STATE_MASK, state >> STATE_BITS)
     }
 }
@@ -106,10 +90,10 @@ impl Slot {
     /// A free slot.
     pub const fn new() -> Self {
         Self {
-            state: AtomicU32::new(0),
+            state: SlotWord::new(),
             result: Cell::new(0),
             flags: Cell::new(0),
-            req: AtomicU32::new(0),
+            requests: Requests::new(),
             hold: Hold::new(),
             marks: Cell::new(0),
             kind: SharedKind::new(),
@@ -129,14 +113,13 @@ impl Slot {
     /// The state word as its owner sees it.
     #[inline]
     pub(crate) fn word(&self) -> u32 {
-        self.state.load(Ordering::Relaxed)
+        self.state.get()
     }
 
     /// State and generation with an acquire load.
     #[inline]
     pub(crate) fn observe(&self) -> (u32, u32) {
-        let word = self.state.load(Ordering::Acquire);
-        (word & STATE_MASK, word >> STATE_BITS)
+        self.state.observe()
     }
 
     #[inline]
@@ -144,11 +127,15 @@ impl Slot {
         self.observe().0 == FREE
     }
 
+    /// Whether this activation is the loop's.
+    pub(crate) fn is_in_flight(&self, generation: u32) -> bool {
+        self.state.look() == pack(IN_FLIGHT, generation)
+    }
+
     /// FREE to IN_FLIGHT by the submitter, who owns the free slot; returns the generation.
     #[inline]
     pub(crate) fn begin(&self, owner: *const Header, index: u8, worker: *const Worker, waker: Waker) -> u32 {
-        let word = self.state.load(Ordering::Relaxed);
-        debug_assert_eq!(word & STATE_MASK, FREE);
+        let word = self.state.get();
         self.result.set(0);
         self.flags.set(0);
         self.marks.set(HAS_WAKER);
@@ -158,7 +145,7 @@ impl Slot {
         self.worker.set(worker);
         // SAFETY: SLOT-1, the submitter owns a free slot; no waker lies in it.
         unsafe { (*self.waker.get()).write(waker) };
-        self.state.store(word + (IN_FLIGHT - FREE), Ordering::Release);
+        self.state.begin(word);
         word >> STATE_BITS
     }
 
@@ -223,8 +210,7 @@ impl Slot {
     /// IN_FLIGHT, which nobody else writes (SLOT-1).
     #[inline]
     pub(crate) fn set_ready(&self, word: u32) {
-        debug_assert_eq!(word & STATE_MASK, IN_FLIGHT);
-        self.state.store(word + (READY - IN_FLIGHT), Ordering::Release);
+        self.state.set_ready(word);
     }
 
     /// Free with a new generation: the last access of whoever owns the slot now.
@@ -236,49 +222,17 @@ impl Slot {
     /// The same for an owner who has seen the word.
     #[inline]
     pub(crate) fn set_free_after(&self, word: u32) {
-        self.state.store((word | STATE_MASK).wrapping_add(1), Ordering::Release);
+        self.state.set_free_after(word);
     }
 
     /// Never free again.
     pub(crate) fn set_detached(&self) {
-        let generation = self.state.load(Ordering::Relaxed) >> STATE_BITS;
-        self.state.store(pack(DETACHED, generation), Ordering::Release);
+        self.state.set_detached();
     }
 
     /// READY to TAKING, for a holder that is not on the owner's own task, and for the ending task.
     pub(crate) fn claim(&self, generation: u32) -> bool {
-        self.state
-            .compare_exchange(
-                pack(READY, generation),
-                pack(TAKING, generation),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
-            .is_ok()
-    }
-
-    /// Leaves a request of this generation; true when the slot must be posted.
-    pub(crate) fn request(&self, generation: u32, bits: u32) -> bool {
-        let mut now = self.req.load(Ordering::Relaxed);
-        loop {
-            let kept =
-                if now >> STATE_BITS == generation & (u32::MAX >> STATE_BITS) { now & STATE_MASK } else { 0 };
-            match self.req.compare_exchange_weak(
-                now,
-                pack(kept | bits, generation),
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return now & STATE_MASK == 0,
-                Err(seen) => now = seen,
-            }
-        }
-    }
-
-    /// The loop's thread takes the requests and the generation that they are for.
-    pub(crate) fn take_requests(&self) -> (u32, u32) {
-        let word = self.req.swap(0, Ordering::AcqRel);
-        (word & STATE_MASK, word >> STATE_BITS)
+        self.state.claim(generation)
     }
 
     /// The token of the present activation.
@@ -297,7 +251,7 @@ impl Slot {
         let slot = core::ptr::with_exposed_provenance::<Slot>((data & 0xffff_ffff_ffff) as usize);
         // SAFETY: SLOT-3; tokens are made from slots only.
         let slot: &'static Slot = unsafe { &*slot };
-        let word = slot.state.load(Ordering::Relaxed);
+        let word = slot.state.get();
         let expected = pack(IN_FLIGHT, (data >> 48) as u32);
         (word & pack(STATE_MASK, 0xffff) == expected).then_some((slot, word))
     }
@@ -307,15 +261,4 @@ impl Default for Slot {
     fn default() -> Self {
         Self::new()
     }
-}
-
-#[inline]
-pub(crate) fn pack(state: u32, generation: u32) -> u32 {
-    state | generation << STATE_BITS
-}
-
-/// The generation as the state word holds it.
-#[inline]
-pub(crate) fn same_generation(a: u32, b: u32) -> bool {
-    (a ^ b) << STATE_BITS == 0
 }

@@ -67,6 +67,8 @@ pub use parking::ParkingWord;
 pub use permit::{Closed, Permit, TryAcquireError};
 #[cfg(not(loom))]
 pub use rest::rest_with;
+#[cfg(not(loom))]
+pub(crate) use rest::while_held as rest_while;
 pub use rwlock::{Read, RwLock, RwLockReadGuard, RwLockWriteGuard, Write};
 pub use semaphore::{Acquire, Semaphore};
 

@@ -27,7 +27,7 @@ pub fn rest_with(rest: fn(u32)) {
 
 /// Waits until `held` says no.
 #[cfg(not(loom))]
-pub(super) fn while_held(held: impl Fn() -> bool) {
+pub(crate) fn while_held(held: impl Fn() -> bool) {
     let (mut looks, mut rests) = (0, 0);
     while held() {
         match REST.get() {
@@ -44,7 +44,7 @@ pub(super) fn while_held(held: impl Fn() -> bool) {
 }
 
 #[cfg(loom)]
-pub(super) fn while_held(held: impl Fn() -> bool) {
+pub(crate) fn while_held(held: impl Fn() -> bool) {
     while held() {
         crate::atomics::relax();
     }

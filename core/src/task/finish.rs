@@ -4,6 +4,7 @@ use super::header::TaskRef;
 use super::state;
 use crate::exec::Worker;
 use crate::op::{FREE, IN_FLIGHT, READY, REQ_DROP, Slot};
+use crate::sync::rest_while;
 
 /// The body has ended; the runner's last steps. On the task's thread.
 pub(crate) fn finish(worker: &'static Worker, task: TaskRef) {
@@ -52,7 +53,7 @@ fn take_back_slots(worker: &'static Worker, task: TaskRef) {
         if take_back(worker, slot) {
             pinned += 1;
         } else {
-            // Free, or about to be freed by a loop that does not look at the owner any more (HOLD-2).
+            // Free, and whoever freed it does not look at the owner any more (HOLD-3).
             slot.owner.set(core::ptr::null());
         }
     }
@@ -76,7 +77,10 @@ fn take_back(worker: &'static Worker, slot: &'static Slot) -> bool {
         IN_FLIGHT => worker.orphan_with_waker(slot),
         _ => {}
     }
-    !slot.hold.pin()
+    let freed = slot.hold.pin();
+    // HOLD-3.
+    rest_while(|| freed && !slot.is_free());
+    !freed
 }
 
 /// Gives one reference back; the last one releases the block.
