@@ -1,50 +1,17 @@
-//! The channel against a `VecDeque`, under random interleavings of its futures' polls, drops, cancels and wakes.
+//! The channel against a `VecDeque`, under random interleavings of its futures' polls, drops, cancels and wakes, with
+//! wakers that come back into it.
 //! A failure names its seed; `SEED=n` runs that one alone.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use unboxed::channel::{Channel, Receiving, RecvError, SendError, Sending};
 use unboxed::op::Operation;
 use unboxed::sync::{Domain, Local, Tasks};
+use unboxed_tests::held::{Held, Poke};
+use unboxed_tests::waits::Checked;
 use unboxed_tests::{Dropped, Drops, Rng, for_seeds};
 
 type Value = (u64, Dropped);
-
-#[derive(Default)]
-struct Flag(AtomicBool);
-
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-struct Held<F> {
-    future: Pin<Box<F>>,
-    flag: Arc<Flag>,
-    id: u64,
-    polled: bool,
-}
-
-impl<F: Future> Held<F> {
-    fn new(id: u64, future: F) -> Self {
-        Self { future: Box::pin(future), flag: Arc::default(), id, polled: false }
-    }
-
-    fn poll(&mut self) -> Poll<F::Output> {
-        self.polled = true;
-        self.flag.0.store(false, Ordering::SeqCst);
-        let waker = Waker::from(self.flag.clone());
-        self.future.as_mut().poll(&mut Context::from_waker(&waker))
-    }
-
-    fn woken(&self) -> bool {
-        self.flag.0.load(Ordering::SeqCst)
-    }
-}
 
 /// What the channel must look like from outside: the values, and who waits to send, in order.
 #[derive(Default)]
@@ -55,17 +22,19 @@ struct Model {
     closed: bool,
 }
 
-struct Run<'a, const N: usize, D: Domain> {
-    channel: &'a Channel<Value, N, D>,
+struct Run<const N: usize, D: Domain> {
+    channel: &'static Channel<Value, N, D>,
+    /// Comes back into the channel, from every function of every waker.
+    poke: Poke,
     model: Model,
-    senders: Vec<Held<Sending<'a, Value, N, D>>>,
-    receivers: Vec<Held<Receiving<'a, Value, N, D>>>,
+    senders: Vec<Held<Sending<'static, Value, N, D>>>,
+    receivers: Vec<Held<Receiving<'static, Value, N, D>>>,
     drops: Drops,
     made: u64,
     got: Vec<u64>,
 }
 
-impl<'a, const N: usize, D: Domain> Run<'a, N, D> {
+impl<const N: usize, D: Domain> Run<N, D> {
     fn value(&mut self) -> Value {
         self.made += 1;
         (self.made, self.drops.value())
@@ -87,14 +56,14 @@ impl<'a, const N: usize, D: Domain> Run<'a, N, D> {
     }
 
     fn free_values(&self) -> usize {
-        let aside = self.receivers.iter().filter(|r| r.polled && r.woken()).count();
+        let aside = self.receivers.iter().filter(|r| r.polled() && r.woken()).count();
         self.model.values.len().saturating_sub(aside)
     }
 
     fn poll_sender(&mut self, at: usize) {
         let (full, id) = (self.full(), self.senders[at].id);
-        let first = !self.senders[at].polled;
-        match self.senders[at].poll() {
+        let first = !self.senders[at].polled();
+        match self.senders[at].poll(self.poke) {
             Poll::Pending => {
                 assert!(full && !self.model.closed, "a send waits for nothing");
                 if first {
@@ -120,10 +89,10 @@ impl<'a, const N: usize, D: Domain> Run<'a, N, D> {
     }
 
     fn poll_receiver(&mut self, at: usize) {
-        let first = !self.receivers[at].polled;
+        let first = !self.receivers[at].polled();
         let woken = self.receivers[at].woken();
         let free = self.free_values();
-        match self.receivers[at].poll() {
+        match self.receivers[at].poll(self.poke) {
             Poll::Pending => assert!(!woken && (!first || free == 0), "a value that nobody gets"),
             Poll::Ready(Ok(value)) => {
                 assert!(if first { free > 0 } else { woken }, "overtaken");
@@ -205,7 +174,7 @@ impl<'a, const N: usize, D: Domain> Run<'a, N, D> {
                 self.model.closed = true;
                 self.model.waiting.clear();
                 assert!(
-                    self.senders.iter().all(|s| !s.polled || s.woken()),
+                    self.senders.iter().all(|s| !s.polled() || s.woken()),
                     "a sender not told of the close"
                 );
             }
@@ -223,10 +192,10 @@ impl<'a, const N: usize, D: Domain> Run<'a, N, D> {
         }
         assert_eq!(self.channel.len(), self.model.values.len());
         // Whoever waits unwoken waits for something that is not there.
-        let idle = self.receivers.iter().any(|r| r.polled && !r.woken());
+        let idle = self.receivers.iter().any(|r| r.polled() && !r.woken());
         assert!(!idle || self.free_values() == 0, "a receiver waits beside a value");
         assert!(!(idle && self.model.closed && self.model.values.is_empty()), "a receiver waits for ever");
-        let waits = self.senders.iter().any(|s| s.polled && !s.woken());
+        let waits = self.senders.iter().any(|s| s.polled() && !s.woken());
         assert!(!waits || self.full(), "a sender waits beside room");
     }
 }
@@ -235,9 +204,12 @@ fn run<const N: usize, D: Domain>(seed: u64) {
     let mut rng = Rng::new(seed);
     let drops = Drops::default();
     let made = {
-        let channel = Channel::<Value, N, D>::with_domain();
+        let place: *mut Channel<Value, N, D> = Box::into_raw(Box::default());
+        // SAFETY: it is given back when the run is over.
+        let channel: &'static Channel<Value, N, D> = unsafe { &*place };
         let mut run = Run {
-            channel: &channel,
+            channel,
+            poke: Box::leak(Box::new(|| assert!(channel.len() <= N))),
             model: Model::default(),
             senders: Vec::new(),
             receivers: Vec::new(),
@@ -249,7 +221,11 @@ fn run<const N: usize, D: Domain>(seed: u64) {
         for _ in 0..400 {
             run.step(&mut rng, close);
         }
-        run.made as usize
+        let made = run.made as usize;
+        drop(run);
+        // SAFETY: nothing borrows it any more; its waker's pokes are over.
+        drop(unsafe { Box::from_raw(place) });
+        made
     };
     assert_eq!(drops.count(), made, "each value is dropped once");
 }
@@ -257,6 +233,8 @@ fn run<const N: usize, D: Domain>(seed: u64) {
 #[test]
 fn a_channel_agrees_with_a_deque() {
     for_seeds(300, |seed| {
+        run::<1, Checked>(seed);
+        run::<2, Checked>(seed);
         run::<1, Tasks>(seed);
         run::<2, Tasks>(seed);
         run::<5, Tasks>(seed);

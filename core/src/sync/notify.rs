@@ -173,7 +173,8 @@ impl<D: Domain> Default for Notify<D> {
 
 impl<D: Domain> fmt::Debug for Notify<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Notify")
+        let stored = self.state.with(|inner| inner.state.stored);
+        f.debug_struct("Notify").field("stored", &stored).finish()
     }
 }
 

@@ -174,6 +174,8 @@ impl Waiter {
             }
             found
         });
+        // Here, while `found` is still a local: a panic of this drop gives back what was found.
+        drop(waker);
         found.map_or(Poll::Pending, Poll::Ready)
     }
 
