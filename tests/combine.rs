@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use unboxed::channel::{Channel, RecvError, SendError};
-use unboxed::combine::{Selected, join2, join3, join4, race2, race4, select2, select3, select4};
+use unboxed::combine::{Selected, join2, join3, join4, race2, race3, race4, select2, select3, select4};
 use unboxed::event_loop::scripted::OnCancel;
 use unboxed::exec::Budget;
 use unboxed::op::{Error, Nop, Operation, nop};
 use unboxed::task::yield_now;
 use unboxed::time::{Elapsed, Sleep, sleep, timeout};
-use unboxed_tests::{body, lab, settle};
+use unboxed_tests::{body, drain, lab, settle};
 
 const MS: Duration = Duration::from_millis(1);
 type Out = Result<(), Error>;
@@ -113,6 +113,49 @@ fn a_dropped_select_or_join_gives_its_slots_back() {
     let _ = run::memory();
 }
 
+/// The winner has come, the loser does not let go, and the task is aborted: the block stays until it has.
+#[test]
+fn an_abort_while_the_loser_is_awaited() {
+    lab!(ex, script, run, pool = 1, ops = 2);
+    script.on_cancel(OnCancel::Ignore);
+    let select = || body(async { select2(nop(), nop()).await.first as u64 });
+    let join = || body(async { join2(nop(), nop()).await.0.map_or(1, |()| 0) });
+    for combined in [select as fn() -> _, join] {
+        let handle = ex.enter(|| run::spawn(combined())).unwrap();
+        settle(&mut ex);
+        let [won, lost] = [0, 1].map(|at| script.pending(at).unwrap().token);
+        script.complete(won, 0);
+        settle(&mut ex);
+        assert!(!handle.is_finished());
+        handle.abort();
+        settle(&mut ex);
+        assert!(handle.is_finished());
+        handle.detach();
+        assert_eq!((ex.in_flight(), run::memory().used), (1, 1), "the loop still has a slot of the block");
+        script.complete(lost, 0);
+        settle(&mut ex);
+        assert_eq!((ex.in_flight(), script.pending_len(), run::memory().used), (0, 0, 0));
+    }
+}
+
+/// The loser is a receive that was just served, and the task is aborted before it is polled: the value stays.
+#[test]
+fn an_abort_of_a_select_that_was_served_loses_nothing() {
+    lab!(ex, script, run, pool = 1, ops = 1);
+    static QUEUE: Channel<u32, 1> = Channel::new();
+    let handle =
+        ex.enter(|| run::spawn(body(async { select2(QUEUE.recv(), nop()).await.first as u64 }))).unwrap();
+    settle(&mut ex);
+    QUEUE.try_send(7).expect("it goes to the one who waits");
+    assert_eq!(QUEUE.try_recv(), Err(RecvError::Empty), "set aside");
+    handle.abort();
+    handle.detach();
+    settle(&mut ex);
+    assert_eq!(QUEUE.try_recv(), Ok(7));
+    drain(&mut ex, script);
+    assert_eq!((ex.in_flight(), run::memory().used), (0, 0));
+}
+
 /// A loop with room for one submission a turn: what waits for room is cancelled too, and ends.
 #[test]
 fn a_select_ends_on_a_full_loop() {
@@ -188,11 +231,15 @@ fn frames_are_the_sum_of_their_parts() {
     fn size<F: Future>(_: &F) -> usize {
         size_of::<F>()
     }
-    let (one, timer) = (size_of::<Nop>() + 8, size_of::<Sleep>() + 8);
-    assert!(size(&race2(nop(), nop())) == 2 * size_of::<Nop>());
+    let (bare, one, timer) = (size_of::<Nop>(), size_of::<Nop>() + 8, size_of::<Sleep>() + 8);
+    assert_eq!(size(&race2(nop(), nop())), 2 * bare);
+    assert_eq!(size(&race3(nop(), nop(), nop())), 3 * bare);
+    assert_eq!(size(&race4(nop(), nop(), nop(), nop())), 4 * bare);
     assert!(size(&join2(nop(), nop())) <= 2 * one);
+    assert!(size(&join3(nop(), nop(), nop())) <= 3 * one);
     assert!(size(&join4(nop(), nop(), nop(), nop())) <= 4 * one);
     assert!(size(&select2(nop(), sleep(MS))) <= 16 + one + timer);
+    assert!(size(&select3(nop(), nop(), nop())) <= 16 + 3 * one);
     assert!(size(&select4(nop(), nop(), nop(), nop())) <= 16 + 4 * one);
     let channel = Channel::<u64, 1>::new();
     assert!(size(&channel.recv()) <= 64);

@@ -103,6 +103,43 @@ fn a_writer_that_waits_stops_new_readers() {
     assert!(lock.try_write().is_some());
 }
 
+/// Readers that always overlap do not keep a writer out, and writers that always wait do not keep a reader out: each
+/// gets it after those who came before, and nobody else.
+#[test]
+fn neither_readers_nor_writers_starve() {
+    let lock = RwLock::new(0);
+    let mut reads = vec![lock.try_read().expect("free")];
+    let mut waiting: Vec<_> = Vec::new();
+    {
+        let mut writer = pin!(lock.write());
+        for before in 1..20 {
+            // A new reader comes before the last one goes, as long as it is let in.
+            let mut read = Box::pin(lock.read());
+            match poll(read.as_mut()) {
+                Poll::Ready(guard) => reads.push(guard),
+                Poll::Pending => waiting.push(read),
+            }
+            if before == 5 {
+                assert!(poll(writer.as_mut()).is_pending());
+            }
+            assert_eq!(waiting.len(), if before > 5 { before - 5 } else { 0 }, "it overtook the writer");
+        }
+        reads.clear();
+        let Poll::Ready(guard) = poll(writer) else { panic!("the readers have gone") };
+        // Other writers come, behind the readers.
+        let mut writers: Vec<_> = (0..5).map(|_| Box::pin(lock.write())).collect();
+        assert!(writers.iter_mut().all(|write| poll(write.as_mut()).is_pending()));
+        drop(guard);
+        for read in &mut waiting {
+            let Poll::Ready(guard) = poll(read.as_mut()) else { panic!("a later writer overtook it") };
+            reads.push(guard);
+        }
+        assert!(poll(writers[0].as_mut()).is_pending());
+    }
+    drop(reads);
+    assert!(lock.try_write().is_some());
+}
+
 #[test]
 fn an_initialiser_that_fails_panics_or_goes_passes_the_turn_on() {
     let cell = OnceCell::new();
