@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use unboxed::channel::{Channel, RecvError, SendError};
-use unboxed::combine::{Selected, join2, join3, join4, race2, race3, race4, select2, select3, select4};
+use unboxed::combine::{
+    Selected, join2, join3, join4, plain, race2, race3, race4, select2, select3, select4,
+};
 use unboxed::event_loop::scripted::OnCancel;
 use unboxed::exec::Budget;
 use unboxed::op::{Error, Nop, Operation, nop};
@@ -214,6 +216,29 @@ fn channels_take_part() {
     assert_eq!(ex.block_on(join2(channel.recv(), channel.send(3))), (Ok(3), Ok(())));
     assert_eq!(ex.block_on(timeout(MS, channel.recv())), Err(Elapsed));
     assert_eq!(ex.block_on(channel.recv().cancel()), Err(RecvError::Cancelled));
+    let _ = (run::memory(), script);
+}
+
+/// A lock takes part as an operation: what it was handed is passed on when it is cancelled.
+#[test]
+fn plain_futures_take_part() {
+    lab!(ex, script, run, pool = 1, ops = 2);
+    let mutex = unboxed::sync::Mutex::new(1);
+    let guard = mutex.try_lock().unwrap();
+    assert_eq!(ex.block_on(timeout(MS, plain(mutex.lock()))).err(), Some(Elapsed));
+    let selected = ex.block_on(select2(sleep(MS), plain(mutex.lock())));
+    assert!(selected.first == 0 && selected.outputs.1.is_none());
+    {
+        let mut lock = pin!(plain(mutex.lock()));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(lock.as_mut().poll(&mut cx).is_pending());
+        drop(guard);
+        lock.as_mut().request_cancel(&mut cx);
+        assert!(mutex.try_lock().is_some(), "it was handed over, and passed on");
+        assert!(matches!(lock.poll(&mut cx), Poll::Ready(None)));
+    }
+    let got = ex.block_on(timeout(MS, plain(mutex.lock()))).unwrap();
+    assert_eq!(got.as_deref(), Some(&1));
     let _ = (run::memory(), script);
 }
 

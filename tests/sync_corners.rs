@@ -122,7 +122,7 @@ fn neither_readers_nor_writers_starve() {
             if before == 5 {
                 assert!(poll(writer.as_mut()).is_pending());
             }
-            assert_eq!(waiting.len(), if before > 5 { before - 5 } else { 0 }, "it overtook the writer");
+            assert_eq!(waiting.len(), usize::saturating_sub(before, 5), "it overtook the writer");
         }
         reads.clear();
         let Poll::Ready(guard) = poll(writer) else { panic!("the readers have gone") };

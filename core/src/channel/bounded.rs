@@ -1,7 +1,7 @@
 //! A bounded queue between any number of senders and receivers.
 
 use super::error::{RecvError, SendError};
-use super::recv::{Receiving, Values};
+use super::recv::{Drain, Receiving, Values};
 use super::send::Sending;
 use super::state::{After, Chan, State};
 use crate::sync::{Domain, Guarded, Tasks};
@@ -66,6 +66,12 @@ pub struct Channel<T, const N: usize, D: Domain = Tasks> {
 
 impl<T, const N: usize> Channel<T, N> {
     /// An empty channel for all tasks; for other domains see [`with_domain`](Self::with_domain).
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// static JOBS: unboxed::channel::Channel<u32, 4> = unboxed::channel::Channel::new();
+    /// assert!(JOBS.is_empty());
+    /// ```
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Self::with_domain()
@@ -82,6 +88,13 @@ impl<T, const N: usize, D: Domain> Default for Channel<T, N, D> {
 impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     crate::atomics::const_unless_loom! {
         /// An empty channel of the domain that its type names.
+        ///
+        /// ```
+        /// # use unboxed_core as unboxed;
+        /// use unboxed::{channel::Channel, sync::Local};
+        /// let jobs: Channel<u32, 4, Local> = Channel::with_domain();
+        /// jobs.try_send(1).unwrap();
+        /// ```
         pub fn with_domain() -> Self {
             Self { guarded: Guarded::new(State::new()) }
         }
@@ -102,6 +115,18 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     ///
     /// # Fairness
     /// First come, first served; a send that finds room while others wait does not exist.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::channel::{Channel, SendError};
+    ///
+    /// async fn order(orders: &Channel<u32, 1>) {
+    ///     if let Err(SendError::Closed(order)) = orders.send(7).await {
+    ///         println!("too late for {order}");
+    ///     }
+    /// }
+    /// # let _ = order(&Channel::new());
+    /// ```
     pub fn send(&self, value: T) -> Sending<'_, T, N, D> {
         Sending::new(self, value)
     }
@@ -110,6 +135,15 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     ///
     /// # Errors
     /// [`SendError::Full`], [`SendError::Closed`]; the value comes back.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::channel::{Channel, SendError};
+    ///
+    /// let orders: Channel<u32, 1> = Channel::new();
+    /// assert_eq!(orders.try_send(1), Ok(()));
+    /// assert_eq!(orders.try_send(2), Err(SendError::Full(2)));
+    /// ```
     pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
         let mut after = After::default();
         let sent = self.guarded.with(|chan| {
@@ -136,6 +170,21 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     ///
     /// # Fairness
     /// First come, first served. Values go out in the order in which they came in.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::channel::{Channel, RecvError};
+    ///
+    /// async fn serve(orders: &Channel<u32, 1>) -> RecvError {
+    ///     loop {
+    ///         match orders.recv().await {
+    ///             Ok(order) => println!("serving {order}"),
+    ///             Err(end) => return end,
+    ///         }
+    ///     }
+    /// }
+    /// # let _ = serve(&Channel::new());
+    /// ```
     pub fn recv(&self) -> Receiving<'_, T, N, D> {
         Receiving::new(self)
     }
@@ -144,6 +193,16 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     ///
     /// # Errors
     /// [`RecvError::Empty`], [`RecvError::Closed`].
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::channel::{Channel, RecvError};
+    ///
+    /// let orders: Channel<u32, 1> = Channel::new();
+    /// assert_eq!(orders.try_recv(), Err(RecvError::Empty));
+    /// orders.try_send(1).unwrap();
+    /// assert_eq!(orders.try_recv(), Ok(1));
+    /// ```
     pub fn try_recv(&self) -> Result<T, RecvError> {
         let mut after = After::default();
         let taken = self.guarded.with(|chan| {
@@ -161,11 +220,30 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
 
     /// Closes the channel: waiting and later sends get their value back, receivers get what is left and then
     /// [`RecvError::Closed`]. False when it was closed before.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::channel::{Channel, RecvError, SendError};
+    ///
+    /// let orders: Channel<u32, 1> = Channel::new();
+    /// orders.try_send(1).unwrap();
+    /// assert!(orders.close() && !orders.close());
+    /// assert_eq!(orders.try_send(2), Err(SendError::Closed(2)));
+    /// assert_eq!(orders.try_recv(), Ok(1));
+    /// assert_eq!(orders.try_recv(), Err(RecvError::Closed));
+    /// ```
     pub fn close(&self) -> bool {
         self.guarded.serve(|chan| !core::mem::replace(&mut chan.state.closed, true), Chan::end_next)
     }
 
     /// Whether it was closed.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let orders: unboxed::channel::Channel<u32, 1> = unboxed::channel::Channel::new();
+    /// orders.close();
+    /// assert!(orders.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.guarded.with(|chan| chan.state.closed)
     }
@@ -184,20 +262,48 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     /// assert_eq!(channel.drain().collect::<Vec<_>>(), [1, 2]);
     /// ```
     pub fn drain(&self) -> Drain<'_, T, N, D> {
-        Drain { channel: self }
+        Drain::new(self)
     }
 
     /// Its values one after the other, until it is closed and drained.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::channel::Channel;
+    ///
+    /// async fn sum(orders: &Channel<u32, 4>) -> u32 {
+    ///     let mut orders = core::pin::pin!(orders.values());
+    ///     let mut sum = 0;
+    ///     while let Some(order) = orders.as_mut().next().await {
+    ///         sum += order;
+    ///     }
+    ///     sum
+    /// }
+    /// # let _ = sum(&Channel::new());
+    /// ```
     pub fn values(&self) -> Values<'_, T, N, D> {
         Values::new(self)
     }
 
     /// How many values lie there, with those set aside for receivers who have not come for them.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let orders: unboxed::channel::Channel<u32, 4> = unboxed::channel::Channel::new();
+    /// orders.try_send(1).unwrap();
+    /// assert_eq!(orders.len(), 1);
+    /// ```
     pub fn len(&self) -> usize {
         self.guarded.with(|chan| chan.state.ring.len())
     }
 
     /// Whether no value lies there.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let orders: unboxed::channel::Channel<u32, 4> = unboxed::channel::Channel::new();
+    /// assert!(orders.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -225,26 +331,6 @@ impl<T, const N: usize, D: Domain> Channel<T, N, D> {
     }
 }
 
-#[cfg(all(test, loom))]
-impl<T, const N: usize> Channel<T, N> {
-    /// A seeded bug: wakes the receivers before it closes.
-    pub fn close_too_late(&self) {
-        while let Some(waker) = self.guarded.with(|chan| chan.list.serve(super::state::CLOSED)) {
-            waker.wake();
-        }
-        self.guarded.with(|chan| chan.state.closed = true);
-    }
-
-    /// A seeded bug: wakes the receiver under the lock.
-    pub fn send_and_wake_under_lock(&self, value: T) {
-        self.guarded.with(|chan| {
-            let mut after = After::default();
-            chan.put(value, &mut after);
-            self.follow(after);
-        });
-    }
-}
-
 impl<T, const N: usize, D: Domain> fmt::Debug for Channel<T, N, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (len, closed) = self.guarded.with(|chan| (chan.state.ring.len(), chan.state.closed));
@@ -261,20 +347,6 @@ impl Drop for OnDrop {
         if let Some(waker) = self.0.take() {
             waker.wake();
         }
-    }
-}
-
-/// See [`Channel::drain`].
-#[derive(Debug)]
-pub struct Drain<'a, T, const N: usize, D: Domain = Tasks> {
-    channel: &'a Channel<T, N, D>,
-}
-
-impl<T, const N: usize, D: Domain> Iterator for Drain<'_, T, N, D> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        self.channel.try_recv().ok()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Models of the channel: nothing lost, nothing twice, everybody woken; with the bugs that would break it.
 
+use super::state::{After, CLOSED};
 use super::{Channel, RecvError, SendError};
 use crate::support_loom::{explore, poll_once};
 use core::future::Future;
@@ -240,4 +241,24 @@ fn a_wake_may_use_the_channel() {
 #[should_panic(expected = "maximum number of branches")]
 fn a_wake_under_the_lock_waits_for_itself() {
     a_wake_comes_back(|channel| channel.send_and_wake_under_lock(1));
+}
+
+/// The seeded bugs.
+impl<T, const N: usize> Channel<T, N> {
+    /// A seeded bug: wakes the receivers before it closes.
+    pub fn close_too_late(&self) {
+        while let Some(waker) = self.guarded.with(|chan| chan.list.serve(CLOSED)) {
+            waker.wake();
+        }
+        self.guarded.with(|chan| chan.state.closed = true);
+    }
+
+    /// A seeded bug: wakes the receiver under the lock.
+    pub fn send_and_wake_under_lock(&self, value: T) {
+        self.guarded.with(|chan| {
+            let mut after = After::default();
+            chan.put(value, &mut after);
+            self.follow(after);
+        });
+    }
 }

@@ -15,6 +15,11 @@ pub enum SendError<T> {
 
 impl<T> SendError<T> {
     /// The value.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// assert_eq!(unboxed::channel::SendError::Full(7).into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         match self {
             Self::Full(value) | Self::Closed(value) | Self::Cancelled(value) => value,

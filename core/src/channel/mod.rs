@@ -18,18 +18,22 @@ mod blockable;
 mod bounded;
 mod error;
 mod oneshot;
+mod oneshot_recv;
 mod recv;
 mod ring;
 mod send;
 mod state;
 mod watch;
+mod watcher;
 
-pub use bounded::{Channel, Drain};
+pub use bounded::Channel;
 pub use error::{RecvError, SendError};
-pub use oneshot::{Oneshot, OneshotReceiver, OneshotRecv, OneshotSender};
-pub use recv::{Receiving, Values};
+pub use oneshot::{Oneshot, OneshotSender};
+pub use oneshot_recv::{OneshotReceiver, OneshotRecv};
+pub use recv::{Drain, Receiving, Values};
 pub use send::Sending;
-pub use watch::{Changed, Watch, Watcher};
+pub use watch::Watch;
+pub use watcher::{Changed, Watcher};
 
 #[cfg(all(test, loom))]
 mod channel_loom;

@@ -1,29 +1,27 @@
 //! One value from one sender to one receiver, again and again in the same place.
 
 use super::error::{RecvError, SendError};
-use crate::sync::{Domain, Guarded, Inner, Tasks, Waiter};
+use super::oneshot_recv::OneshotReceiver;
+use crate::sync::{Domain, Guarded, Inner, Tasks};
 use core::fmt;
-use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Half {
+pub(super) enum Half {
     Free,
     Held,
     Gone,
 }
 
 /// ONCE-1: a half is held by at most one handle; once both are gone the round is over, and both are free.
-struct State<T> {
-    value: Option<T>,
+pub(super) struct State<T> {
+    pub value: Option<T>,
     sender: Half,
-    receiver: Half,
+    pub receiver: Half,
 }
 
 impl<T> Inner<State<T>> {
     /// The last of a round clears the place; the value is the caller's to drop.
-    fn end_round(&mut self) -> Option<T> {
+    pub(super) fn end_round(&mut self) -> Option<T> {
         let state = &mut self.state;
         if state.sender != Half::Gone || state.receiver != Half::Gone {
             return None;
@@ -32,7 +30,7 @@ impl<T> Inner<State<T>> {
         state.value.take()
     }
 
-    fn receive(&mut self) -> Option<Result<T, RecvError>> {
+    pub(super) fn receive(&mut self) -> Option<Result<T, RecvError>> {
         let gone = self.state.sender == Half::Gone;
         self.state.value.take().map(Ok).or(gone.then_some(Err(RecvError::Closed)))
     }
@@ -64,11 +62,17 @@ impl<T> Inner<State<T>> {
 /// # });
 /// ```
 pub struct Oneshot<T, D: Domain = Tasks> {
-    guarded: Guarded<D, State<T>>,
+    pub(super) guarded: Guarded<D, State<T>>,
 }
 
 impl<T> Oneshot<T> {
     /// A place for all tasks; for other domains see [`with_domain`](Self::with_domain).
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// static ANSWER: unboxed::channel::Oneshot<u32> = unboxed::channel::Oneshot::new();
+    /// assert!(ANSWER.sender().is_some());
+    /// ```
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Self::with_domain()
@@ -85,19 +89,42 @@ impl<T, D: Domain> Default for Oneshot<T, D> {
 impl<T, D: Domain> Oneshot<T, D> {
     crate::atomics::const_unless_loom! {
         /// A place of the domain that its type names.
+        ///
+        /// ```
+        /// # use unboxed_core as unboxed;
+        /// use unboxed::{channel::Oneshot, sync::Local};
+        /// let answer: Oneshot<u32, Local> = Oneshot::with_domain();
+        /// assert!(answer.receiver().is_some());
+        /// ```
         pub fn with_domain() -> Self {
             Self { guarded: Guarded::new(State { value: None, sender: Half::Free, receiver: Half::Free }) }
         }
     }
 
     /// Claims the sending half; none while, or after, somebody else has it in this round.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let answer = unboxed::channel::Oneshot::<u32>::new();
+    /// let sender = answer.sender().unwrap();
+    /// assert!(answer.sender().is_none());
+    /// # drop(sender);
+    /// ```
     pub fn sender(&self) -> Option<OneshotSender<'_, T, D>> {
         self.guarded.with(|place| claim(&mut place.state.sender)).then(|| OneshotSender { place: self })
     }
 
     /// Claims the receiving half; none while, or after, somebody else has it in this round.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let answer = unboxed::channel::Oneshot::<u32>::new();
+    /// let receiver = answer.receiver().unwrap();
+    /// assert!(answer.receiver().is_none());
+    /// # drop(receiver);
+    /// ```
     pub fn receiver(&self) -> Option<OneshotReceiver<'_, T, D>> {
-        self.guarded.with(|place| claim(&mut place.state.receiver)).then(|| OneshotReceiver { place: self })
+        self.guarded.with(|place| claim(&mut place.state.receiver)).then(|| OneshotReceiver::new(self))
     }
 }
 
@@ -126,6 +153,19 @@ impl<T, D: Domain> OneshotSender<'_, T, D> {
     ///
     /// # Errors
     /// [`SendError::Closed`] with the value, when the receiver came and is gone.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::channel::{Oneshot, SendError};
+    ///
+    /// let answer = Oneshot::new();
+    /// answer.sender().unwrap().send(1).unwrap();
+    /// assert_eq!(answer.receiver().unwrap().try_recv(), Ok(1));
+    /// // Another round, in which the receiver goes.
+    /// let sender = answer.sender().unwrap();
+    /// drop(answer.receiver());
+    /// assert_eq!(sender.send(2), Err(SendError::Closed(2)));
+    /// ```
     pub fn send(self, value: T) -> Result<(), SendError<T>> {
         // The receiver is served by our own drop.
         self.place.guarded.with(|place| {
@@ -138,6 +178,14 @@ impl<T, D: Domain> OneshotSender<'_, T, D> {
     }
 
     /// Whether the receiver came and is gone.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let answer = unboxed::channel::Oneshot::<u32>::new();
+    /// let sender = answer.sender().unwrap();
+    /// drop(answer.receiver());
+    /// assert!(sender.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.place.guarded.with(|place| place.state.receiver == Half::Gone)
     }
@@ -179,110 +227,5 @@ impl<T, D: Domain> Drop for OneshotSender<'_, T, D> {
 impl<T, D: Domain> fmt::Debug for OneshotSender<'_, T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OneshotSender")
-    }
-}
-
-/// Receives the one value of a round. A value that it did not take is dropped with it.
-pub struct OneshotReceiver<'a, T, D: Domain = Tasks> {
-    place: &'a Oneshot<T, D>,
-}
-
-impl<T, D: Domain> OneshotReceiver<'_, T, D> {
-    /// Waits for the value.
-    ///
-    /// # Errors
-    /// [`RecvError::Closed`] when the sender is gone without sending, or the value was received before;
-    /// [`RecvError::Cancelled`].
-    ///
-    /// # Cancel safety
-    /// A dropped future leaves the value where it is, for the next call.
-    pub fn recv(&mut self) -> OneshotRecv<'_, T, D> {
-        OneshotRecv { place: self.place, waiter: Waiter::new(), cancelled: false }
-    }
-
-    /// The value, if it is there.
-    ///
-    /// # Errors
-    /// [`RecvError::Empty`], [`RecvError::Closed`].
-    pub fn try_recv(&mut self) -> Result<T, RecvError> {
-        self.place.guarded.with(|place| place.receive()).unwrap_or(Err(RecvError::Empty))
-    }
-}
-
-impl<T, D: Domain> Drop for OneshotReceiver<'_, T, D> {
-    fn drop(&mut self) {
-        let value = self.place.guarded.with(|place| {
-            place.state.receiver = Half::Gone;
-            let value = place.state.value.take();
-            place.end_round();
-            value
-        });
-        drop(value);
-    }
-}
-
-impl<T, D: Domain> fmt::Debug for OneshotReceiver<'_, T, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OneshotReceiver")
-    }
-}
-
-/// See [`OneshotReceiver::recv`].
-#[must_use = "futures do nothing unless awaited"]
-pub struct OneshotRecv<'a, T, D: Domain = Tasks> {
-    place: &'a Oneshot<T, D>,
-    waiter: Waiter,
-    cancelled: bool,
-}
-
-impl<T, D: Domain> Future for OneshotRecv<'_, T, D> {
-    type Output = Result<T, RecvError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.into_ref().get_ref();
-        if this.cancelled && !this.waiter.is_waiting() {
-            return Poll::Ready(Err(RecvError::Cancelled));
-        }
-        let receive = |place: &mut Inner<State<T>>, (): &mut ()| place.receive();
-        let served =
-            |place: &mut Inner<State<T>>, (): &mut (), _| place.receive().unwrap_or(Err(RecvError::Closed));
-        // SAFETY: the waiter is pinned structurally.
-        let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
-        let guarded = &this.place.guarded;
-        waiter.poll_in(guarded, Inner::list, cx, core::ptr::null(), &mut (), receive, served)
-    }
-}
-
-impl<T, D: Domain> OneshotRecv<'_, T, D> {
-    /// Leaves the line; what it was served is still its own.
-    #[cfg_attr(loom, allow(dead_code))]
-    pub(super) fn withdraw(self: Pin<&mut Self>) {
-        // SAFETY: nothing is moved.
-        let this = unsafe { self.get_unchecked_mut() };
-        this.cancelled = true;
-        this.waiter.withdraw(&this.place.guarded, Inner::list);
-    }
-}
-
-#[cfg(not(loom))]
-impl<T, D: Domain> crate::op::Operation for OneshotRecv<'_, T, D> {
-    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
-        self.withdraw();
-    }
-
-    fn was_cancelled(output: &Self::Output) -> bool {
-        matches!(output, Err(RecvError::Cancelled))
-    }
-}
-
-impl<T, D: Domain> Drop for OneshotRecv<'_, T, D> {
-    fn drop(&mut self) {
-        self.waiter.leave(&self.place.guarded, |_, _| None);
-    }
-}
-
-impl<T, D: Domain> fmt::Debug for OneshotRecv<'_, T, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OneshotRecv")
     }
 }

@@ -155,6 +155,17 @@ impl<'a, T, const N: usize, D: Domain> Values<'a, T, N, D> {
     }
 
     /// The next one, as a `Stream` is asked for it.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// # use core::{pin::pin, task::{Context, Poll, Waker}};
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// let orders: unboxed::channel::Channel<u32, 1> = unboxed::channel::Channel::new();
+    /// let mut values = pin!(orders.values());
+    /// assert_eq!(values.as_mut().poll_next(&mut cx), Poll::Pending);
+    /// orders.close();
+    /// assert_eq!(values.poll_next(&mut cx), Poll::Ready(None));
+    /// ```
     pub fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         // SAFETY: `receiving` is pinned structurally; there is no drop of our own.
         unsafe { self.map_unchecked_mut(|values| &mut values.receiving) }.poll(cx).map(Result::ok)
@@ -164,6 +175,14 @@ impl<'a, T, const N: usize, D: Domain> Values<'a, T, N, D> {
     ///
     /// # Cancel safety
     /// Nothing is lost: a place in the line, and what was served there, is kept for the next call.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// async fn first(orders: &unboxed::channel::Channel<u32, 1>) -> Option<u32> {
+    ///     core::pin::pin!(orders.values()).next().await
+    /// }
+    /// # let _ = first(&unboxed::channel::Channel::new());
+    /// ```
     pub async fn next(mut self: Pin<&mut Self>) -> Option<T> {
         core::future::poll_fn(|cx| self.as_mut().poll_next(cx)).await
     }
@@ -175,5 +194,25 @@ impl<T, const N: usize, D: Domain> futures_core::Stream for Values<'_, T, N, D> 
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         Values::poll_next(self, cx)
+    }
+}
+
+/// See [`Channel::drain`].
+#[derive(Debug)]
+pub struct Drain<'a, T, const N: usize, D: Domain = Tasks> {
+    channel: &'a Channel<T, N, D>,
+}
+
+impl<'a, T, const N: usize, D: Domain> Drain<'a, T, N, D> {
+    pub(super) fn new(channel: &'a Channel<T, N, D>) -> Self {
+        Self { channel }
+    }
+}
+
+impl<T, const N: usize, D: Domain> Iterator for Drain<'_, T, N, D> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.channel.try_recv().ok()
     }
 }

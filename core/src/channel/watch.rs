@@ -1,19 +1,18 @@
 //! The latest value, for any number of readers, and the news that there is another one.
 
-use super::error::{RecvError, SendError};
+use super::error::SendError;
+use super::watcher::Watcher;
 use crate::atomics::UnsafeCell;
-use crate::sync::{Domain, Guarded, Inner, Shared, Tasks, Waiter};
+use crate::sync::{Domain, Guarded, Inner, Shared, Tasks};
 use core::fmt;
-use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 
 /// WATCH-1: the cell `current` holds the value. A cell is read by those whom `readers` counts, and written
 /// under the raw lock while it is not current and nobody reads it; then it is empty.
-struct State<T> {
+pub(super) struct State<T> {
     current: usize,
     readers: [u32; 2],
-    version: u64,
+    pub version: u64,
     /// Comes when the last reader of the value before the current one has gone.
     pending: Option<T>,
     closed: bool,
@@ -21,7 +20,7 @@ struct State<T> {
 
 impl<T> State<T> {
     /// No version follows the present one.
-    fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.closed && self.pending.is_none()
     }
 }
@@ -57,7 +56,7 @@ fn tell_next<T>(watch: &mut Inner<State<T>>) -> Option<Waker> {
 /// # });
 /// ```
 pub struct Watch<T, D: Domain = Tasks> {
-    guarded: Guarded<D, State<T>>,
+    pub(super) guarded: Guarded<D, State<T>>,
     cells: [UnsafeCell<Option<T>>; 2],
 }
 
@@ -66,6 +65,12 @@ unsafe impl<T: Send + Sync, D: Shared> Sync for Watch<T, D> {}
 
 impl<T> Watch<T> {
     /// A first value, for all tasks; for other domains see [`with_domain`](Self::with_domain).
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// static LIMIT: unboxed::channel::Watch<u32> = unboxed::channel::Watch::new(10);
+    /// assert_eq!(LIMIT.get(), 10);
+    /// ```
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         Self::with_domain(value)
@@ -75,6 +80,13 @@ impl<T> Watch<T> {
 impl<T, D: Domain> Watch<T, D> {
     crate::atomics::const_unless_loom! {
         /// A first value, of the domain that its type names.
+        ///
+        /// ```
+        /// # use unboxed_core as unboxed;
+        /// use unboxed::{channel::Watch, sync::Local};
+        /// let limit: Watch<u32, Local> = Watch::with_domain(10);
+        /// assert_eq!(limit.get(), 10);
+        /// ```
         pub fn with_domain(value: T) -> Self {
             let state = State { current: 0, readers: [0; 2], version: 0, pending: None, closed: false };
             let cells = [UnsafeCell::new(Some(value)), UnsafeCell::new(None)];
@@ -87,6 +99,17 @@ impl<T, D: Domain> Watch<T, D> {
     ///
     /// # Errors
     /// [`SendError::Closed`] with the value.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::channel::{SendError, Watch};
+    ///
+    /// let limit = Watch::new(10);
+    /// limit.send(20).unwrap();
+    /// assert_eq!(limit.get(), 20);
+    /// limit.close();
+    /// assert_eq!(limit.send(30), Err(SendError::Closed(30)));
+    /// ```
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         let send = |watch: &mut Inner<State<T>>| {
             if watch.state.closed {
@@ -117,11 +140,21 @@ impl<T, D: Domain> Watch<T, D> {
     }
 
     /// Reads the value in place. Sends and other reads go on meanwhile, also from within.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let names = unboxed::channel::Watch::new(["a", "b"]);
+    /// names.read(|before| {
+    ///     names.send(["c", "d"]).unwrap();
+    ///     assert_eq!(before[0], "a");
+    /// });
+    /// assert_eq!(names.read(|names| names[0]), "c");
+    /// ```
     pub fn read<R>(&self, read: impl FnOnce(&T) -> R) -> R {
         self.read_version(read).0
     }
 
-    fn read_version<R>(&self, read: impl FnOnce(&T) -> R) -> (R, u64) {
+    pub(super) fn read_version<R>(&self, read: impl FnOnce(&T) -> R) -> (R, u64) {
         let (cell, version) = self.guarded.with(|watch| {
             watch.state.readers[watch.state.current] += 1;
             (watch.state.current, watch.state.version)
@@ -134,6 +167,11 @@ impl<T, D: Domain> Watch<T, D> {
     }
 
     /// A copy of the value.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// assert_eq!(unboxed::channel::Watch::new(10).get(), 10);
+    /// ```
     pub fn get(&self) -> T
     where
         T: Clone,
@@ -142,18 +180,41 @@ impl<T, D: Domain> Watch<T, D> {
     }
 
     /// How often the value was replaced.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let limit = unboxed::channel::Watch::new(10);
+    /// limit.send(20).unwrap();
+    /// assert_eq!(limit.version(), 1);
+    /// ```
     pub fn version(&self) -> u64 {
         self.guarded.with(|watch| watch.state.version)
     }
 
     /// No value will follow. False when it was closed before. The value stays readable.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let limit = unboxed::channel::Watch::new(10);
+    /// assert!(limit.close() && !limit.close());
+    /// assert_eq!(limit.get(), 10);
+    /// ```
     pub fn close(&self) -> bool {
         self.guarded.serve(|watch| !core::mem::replace(&mut watch.state.closed, true), tell_next)
     }
 
     /// Someone who waits for values newer than the present one.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let limit = unboxed::channel::Watch::new(10);
+    /// let watcher = limit.watcher();
+    /// assert!(!watcher.has_changed());
+    /// limit.send(20).unwrap();
+    /// assert!(watcher.has_changed());
+    /// ```
     pub fn watcher(&self) -> Watcher<'_, T, D> {
-        Watcher { seen: self.version(), watch: self }
+        Watcher::new(self, self.version())
     }
 }
 
@@ -204,118 +265,5 @@ impl<T, D: Domain> Drop for Reading<'_, T, D> {
 impl<T: fmt::Debug, D: Domain> fmt::Debug for Watch<T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.read(|value| f.debug_tuple("Watch").field(value).finish())
-    }
-}
-
-/// Knows which version it has seen. See [`Watch::watcher`].
-pub struct Watcher<'a, T, D: Domain = Tasks> {
-    watch: &'a Watch<T, D>,
-    seen: u64,
-}
-
-impl<T, D: Domain> Watcher<'_, T, D> {
-    /// Waits until there is a value that was not seen, and counts it as seen.
-    ///
-    /// # Errors
-    /// [`RecvError::Closed`] when the watch is closed and its last value was seen; [`RecvError::Cancelled`].
-    ///
-    /// # Cancel safety
-    /// A dropped future has seen nothing.
-    pub fn changed(&mut self) -> Changed<'_, T, D> {
-        Changed { watch: self.watch, seen: &mut self.seen, waiter: Waiter::new(), cancelled: false }
-    }
-
-    /// Whether there is a value that was not seen.
-    pub fn has_changed(&self) -> bool {
-        self.watch.version() != self.seen
-    }
-
-    /// Reads the value in place, and counts it as seen.
-    pub fn read<R>(&mut self, read: impl FnOnce(&T) -> R) -> R {
-        let (result, version) = self.watch.read_version(read);
-        self.seen = version;
-        result
-    }
-}
-
-impl<T, D: Domain> Clone for Watcher<'_, T, D> {
-    fn clone(&self) -> Self {
-        Self { ..*self }
-    }
-}
-
-impl<T, D: Domain> fmt::Debug for Watcher<'_, T, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watcher").field("seen", &self.seen).finish_non_exhaustive()
-    }
-}
-
-/// See [`Watcher::changed`].
-#[must_use = "futures do nothing unless awaited"]
-pub struct Changed<'a, T, D: Domain = Tasks> {
-    watch: &'a Watch<T, D>,
-    seen: &'a mut u64,
-    waiter: Waiter,
-    cancelled: bool,
-}
-
-impl<T, D: Domain> Future for Changed<'_, T, D> {
-    type Output = Result<(), RecvError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the waiter stays where it is.
-        let this = unsafe { self.get_unchecked_mut() };
-        if this.cancelled && !this.waiter.is_waiting() {
-            return Poll::Ready(Err(RecvError::Cancelled));
-        }
-        let seen = *this.seen;
-        let look = |watch: &mut Inner<State<T>>, (): &mut ()| match watch.state.version {
-            version if version != seen => Some(Ok(version)),
-            _ => watch.state.has_ended().then_some(Err(RecvError::Closed)),
-        };
-        let served = |watch: &mut Inner<State<T>>, after: &mut (), _| {
-            look(watch, after).unwrap_or(Err(RecvError::Closed))
-        };
-        // The list is in the order of versions: who has seen the current one is behind all others.
-        let request = core::ptr::without_provenance(seen as u32 as usize);
-        // SAFETY: the waiter is pinned structurally.
-        let waiter = unsafe { Pin::new_unchecked(&this.waiter) };
-        let guarded = &this.watch.guarded;
-        let end = waiter.poll_in(guarded, Inner::list, cx, request, &mut (), look, served);
-        end.map_ok(|version| *this.seen = version)
-    }
-}
-
-impl<T, D: Domain> Changed<'_, T, D> {
-    /// Leaves the line; what it was served is still its own.
-    #[cfg_attr(loom, allow(dead_code))]
-    pub(super) fn withdraw(self: Pin<&mut Self>) {
-        // SAFETY: nothing is moved.
-        let this = unsafe { self.get_unchecked_mut() };
-        this.cancelled = true;
-        this.waiter.withdraw(&this.watch.guarded, Inner::list);
-    }
-}
-
-#[cfg(not(loom))]
-impl<T, D: Domain> crate::op::Operation for Changed<'_, T, D> {
-    fn request_cancel(self: Pin<&mut Self>, _: &mut Context<'_>) {
-        self.withdraw();
-    }
-
-    fn was_cancelled(output: &Self::Output) -> bool {
-        matches!(output, Err(RecvError::Cancelled))
-    }
-}
-
-impl<T, D: Domain> Drop for Changed<'_, T, D> {
-    fn drop(&mut self) {
-        self.waiter.leave(&self.watch.guarded, |_, _| None);
-    }
-}
-
-impl<T, D: Domain> fmt::Debug for Changed<'_, T, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Changed")
     }
 }

@@ -71,6 +71,12 @@ pub struct Completions<T, const N: usize, D: Domain = Tasks> {
 
 impl<T, const N: usize> Completions<T, N> {
     /// Free places; for other domains see [`with_domain`](Self::with_domain).
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// static LOOKUPS: unboxed::op::Completions<u32, 4> = unboxed::op::Completions::new();
+    /// assert_eq!(LOOKUPS.used(), 0);
+    /// ```
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Self::with_domain()
@@ -86,6 +92,13 @@ impl<T, const N: usize, D: Domain> Default for Completions<T, N, D> {
 
 impl<T, const N: usize, D: Domain> Completions<T, N, D> {
     /// Free places, of the domain that its type names.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::{op::Completions, sync::Local};
+    /// let lookups: Completions<u32, 4, Local> = Completions::with_domain();
+    /// assert_eq!(lookups.used(), 0);
+    /// ```
     #[cfg(not(loom))]
     pub const fn with_domain() -> Self {
         Self { places: [const { Guarded::new(State { phase: Phase::Free, generation: 0, value: None }) }; N] }
@@ -99,6 +112,15 @@ impl<T, const N: usize, D: Domain> Completions<T, N, D> {
     }
 
     /// The two sides of one operation; none when all places are in use. Either may go at any time.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let lookups = unboxed::op::Completions::<u32, 1>::new();
+    /// let (completer, completion) = lookups.completion().unwrap();
+    /// assert!(lookups.completion().is_none());
+    /// drop(completion);
+    /// assert_eq!(completer.fire(7).unwrap_err().into_inner(), 7);
+    /// ```
     pub fn completion(&self) -> Option<(Completer<'_, T, D>, Completion<'_, T, D>)> {
         self.places.iter().find_map(|place| {
             let generation = place.with(|inner| {
@@ -114,6 +136,13 @@ impl<T, const N: usize, D: Domain> Completions<T, N, D> {
     }
 
     /// How many places are in use.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let lookups = unboxed::op::Completions::<u32, 4>::new();
+    /// let _both = lookups.completion();
+    /// assert_eq!(lookups.used(), 1);
+    /// ```
     pub fn used(&self) -> usize {
         self.places.iter().filter(|place| place.with(|inner| inner.state.phase != Phase::Free)).count()
     }
@@ -137,6 +166,16 @@ impl<T, D: Domain> Completer<'_, T, D> {
     /// # Errors
     /// [`SendError::Closed`] with the value, when the future is gone or was cancelled; the place may serve
     /// another operation already, which is left alone.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// # use core::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// let lookups = unboxed::op::Completions::<u32, 1>::new();
+    /// let (completer, completion) = lookups.completion().unwrap();
+    /// completer.fire(7).unwrap();
+    /// assert_eq!(pin!(completion).poll(&mut cx), Poll::Ready(Ok(7)));
+    /// ```
     pub fn fire(self, value: T) -> Result<(), SendError<T>> {
         let fired = self.place.with(|inner| {
             if !self.is_armed(inner) {
@@ -149,32 +188,16 @@ impl<T, D: Domain> Completer<'_, T, D> {
         fired.map(wake)
     }
 
-    /// A seeded bug: does not look at the generation.
-    #[cfg(all(test, loom))]
-    pub fn fire_whatever_is_there(mut self, value: T) -> Result<(), SendError<T>> {
-        self.generation = self.place.with(|inner| inner.state.generation);
-        self.fire(value)
-    }
-
-    /// A seeded bug: tells the future that nothing comes, and goes in a second step.
-    #[cfg(all(test, loom))]
-    pub fn go_too_late(self) {
-        self.place.serve_before_the_change(
-            |inner| inner.state.phase = Phase::Abandoned,
-            |inner| inner.list.serve(0),
-        );
-        core::mem::forget(self);
-    }
-
-    /// WAIT-2 broken.
-    #[cfg(all(test, loom))]
-    pub fn go_waking_under_the_lock(self) {
-        let go = |inner: &mut Inner<State<T>>| inner.state.phase = Phase::Abandoned;
-        self.place.serve_under_the_lock(go, |inner| inner.list.serve(0));
-        core::mem::forget(self);
-    }
-
     /// Whether nobody waits any more for what it would complete.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// let lookups = unboxed::op::Completions::<u32, 1>::new();
+    /// let (completer, completion) = lookups.completion().unwrap();
+    /// assert!(!completer.is_stale());
+    /// drop(completion);
+    /// assert!(completer.is_stale());
+    /// ```
     pub fn is_stale(&self) -> bool {
         self.place.with(|inner| !self.is_armed(inner))
     }
@@ -250,14 +273,6 @@ impl<T, D: Domain> Completion<'_, T, D> {
             }
         });
     }
-
-    /// A seeded bug: does not look whether it has ended already.
-    #[cfg(all(test, loom))]
-    pub(super) fn withdraw_whatever_came(self: Pin<&mut Self>) {
-        let this = self.into_ref().get_ref();
-        this.waiter.withdraw(this.place, Inner::list);
-        this.place.with(|inner| inner.state.phase = Phase::Cancelled);
-    }
 }
 
 #[cfg(not(loom))]
@@ -288,3 +303,7 @@ impl<T, D: Domain> fmt::Debug for Completion<'_, T, D> {
         write!(f, "Completion({:p})", self.place)
     }
 }
+
+#[cfg(all(test, loom))]
+#[path = "completer_loom.rs"]
+mod models;

@@ -1,6 +1,6 @@
 //! Models of the completer: either side goes at any time, and a late one meets nobody.
 
-use super::{Completer, Completion, Completions};
+use super::{Completer, Completion, Completions, Inner, Phase, State};
 use crate::channel::{RecvError, SendError};
 use crate::support_loom::{explore, poll_once, when_woken};
 use core::future::Future;
@@ -161,4 +161,38 @@ fn a_waker_may_come_back() {
 #[should_panic(expected = "maximum number of branches")]
 fn a_wake_under_the_lock_does_not_end() {
     a_waker_comes_back(|completer| completer.go_waking_under_the_lock());
+}
+
+/// The seeded bugs.
+impl<T> Completer<'_, T> {
+    /// A seeded bug: does not look at the generation.
+    fn fire_whatever_is_there(mut self, value: T) -> Result<(), SendError<T>> {
+        self.generation = self.place.with(|inner| inner.state.generation);
+        self.fire(value)
+    }
+
+    /// A seeded bug: tells the future that nothing comes, and goes in a second step.
+    fn go_too_late(self) {
+        self.place.serve_before_the_change(
+            |inner| inner.state.phase = Phase::Abandoned,
+            |inner| inner.list.serve(0),
+        );
+        core::mem::forget(self);
+    }
+
+    /// WAIT-2 broken.
+    fn go_waking_under_the_lock(self) {
+        let go = |inner: &mut Inner<State<T>>| inner.state.phase = Phase::Abandoned;
+        self.place.serve_under_the_lock(go, |inner| inner.list.serve(0));
+        core::mem::forget(self);
+    }
+}
+
+impl<T> Completion<'_, T> {
+    /// A seeded bug: does not look whether it has ended already.
+    fn withdraw_whatever_came(self: Pin<&mut Self>) {
+        let this = self.into_ref().get_ref();
+        this.waiter.withdraw(this.place, Inner::list);
+        this.place.with(|inner| inner.state.phase = Phase::Cancelled);
+    }
 }

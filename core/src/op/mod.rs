@@ -10,8 +10,6 @@
 //! The field table and the rules are in `slot.rs`, a task's ending in `hold.rs` and `task/finish.rs`.
 
 mod completer;
-#[cfg(all(test, loom))]
-mod completer_loom;
 mod hold;
 #[cfg(all(test, loom))]
 mod hold_loom;

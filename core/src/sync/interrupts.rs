@@ -4,7 +4,9 @@ use super::domain::{Domain, RawLock, Shared};
 
 /// Tasks and interrupts: the raw lock is the `critical-section` crate's, which the program's port provides.
 ///
-/// An interrupt may release permits, notify, or try; it cannot await.
+/// An interrupt may release permits, notify, send, complete, or try; it cannot await. A handler is not the worker that it
+/// interrupted: while one runs, the port's cell of the current worker must be null
+/// ([`current_worker_cell!`](crate::current_worker_cell)), so that a wake takes the way from another thread.
 ///
 /// ```
 /// # use unboxed_core as unboxed;

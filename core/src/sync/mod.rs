@@ -37,6 +37,7 @@ mod domain;
 mod guarded;
 #[cfg(feature = "critical-section")]
 mod interrupts;
+mod leave;
 mod list;
 pub(crate) mod plain;
 mod waiter;
@@ -54,8 +55,9 @@ mod semaphore;
 pub use blockable::Blockable;
 pub use domain::{Domain, Local, RawLock, Shared, SpinLock, Tasks, Threads, Unlocked};
 pub(crate) use guarded::{Guarded, Inner};
+pub(crate) use leave::Left;
 pub(crate) use list::List;
-pub(crate) use waiter::{Left, Waiter};
+pub(crate) use waiter::Waiter;
 
 #[cfg(feature = "critical-section")]
 pub use interrupts::{CriticalSection, Interrupts};

@@ -2,7 +2,8 @@
 
 use super::domain::{Domain, Shared, Tasks};
 use super::guarded::Guarded;
-use super::waiter::{Left, Waiter};
+use super::leave::Left;
+use super::waiter::Waiter;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::future::Future;
@@ -80,6 +81,9 @@ impl<T: ?Sized, D: Domain> Mutex<T, D> {
     ///
     /// # Cancel safety
     /// Dropping the future gives up its place; if the mutex was its own already, the next one gets it.
+    ///
+    /// # Fairness
+    /// First come, first served, from the first poll on. Polled again after its end it asks anew.
     ///
     /// ```
     /// # use unboxed_core as unboxed;

@@ -2,7 +2,8 @@
 
 use super::domain::{Domain, Tasks};
 use super::guarded::{Guarded, Inner};
-use super::waiter::{Left, Waiter};
+use super::leave::Left;
+use super::waiter::Waiter;
 use crate::atomics::{AtomicU32, Ordering};
 use core::cell::Cell;
 use core::fmt;
@@ -113,6 +114,9 @@ impl<D: Domain> Notify<D> {
     /// # Cancel safety
     /// If it was told by `notify_one`, and is dropped before it saw that, the next one is told, or it is
     /// stored.
+    ///
+    /// # Fairness
+    /// `notify_one` tells the one who was polled first.
     ///
     /// ```
     /// # use unboxed_core as unboxed;

@@ -240,6 +240,9 @@ impl<T, D: Domain> OnceCell<T, D> {
     /// # Cancel safety
     /// Dropping the future gives up its place; if the turn was its own already, the next one gets it.
     ///
+    /// # Fairness
+    /// The longest waiter has the next turn.
+    ///
     /// ```
     /// # use unboxed_core as unboxed;
     /// async fn answer(cell: &unboxed::sync::OnceCell<u32>) -> &u32 {

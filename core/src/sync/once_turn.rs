@@ -2,8 +2,9 @@
 
 use super::domain::{Domain, Tasks};
 use super::guarded::Inner;
+use super::leave::Left;
 use super::once_cell::{OnceCell, State, TURN, begin, step};
-use super::waiter::{Left, Waiter};
+use super::waiter::Waiter;
 use crate::atomics::Ordering;
 use core::fmt;
 use core::future::Future;
@@ -73,6 +74,15 @@ impl<'a, T, D: Domain> Turn<'a, T, D> {
     }
 
     /// Sets the value, for those who wait as well; see [`OnceCell::turn`].
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// # use core::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// let cell = unboxed::sync::OnceCell::new();
+    /// let Poll::Ready(Err(turn)) = pin!(cell.turn()).poll(&mut cx) else { panic!() };
+    /// assert_eq!(turn.set(1), &1);
+    /// ```
     pub fn set(self, value: T) -> &'a T {
         let cell = self.cell;
         core::mem::forget(self);

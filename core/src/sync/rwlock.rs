@@ -2,7 +2,8 @@
 
 use super::domain::{Domain, Shared, Tasks};
 use super::guarded::{Guarded, Inner};
-use super::waiter::{Left, Waiter};
+use super::leave::Left;
+use super::waiter::Waiter;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::future::Future;
@@ -119,6 +120,9 @@ impl<T: ?Sized, D: Domain> RwLock<T, D> {
     /// # Cancel safety
     /// Dropping the future gives up its place; if it was let in already, it goes out again.
     ///
+    /// # Fairness
+    /// Behind whoever waits already, a writer too; before whoever comes later.
+    ///
     /// ```
     /// # use unboxed_core as unboxed;
     /// async fn sum(parts: &unboxed::sync::RwLock<[u32; 4]>) -> u32 {
@@ -135,6 +139,9 @@ impl<T: ?Sized, D: Domain> RwLock<T, D> {
     /// # Cancel safety
     /// Dropping the future gives up its place, and lets in the readers that it held up; if the lock was its
     /// own already, the next ones get it.
+    ///
+    /// # Fairness
+    /// Before whoever comes later, readers too; behind whoever waits already.
     ///
     /// ```
     /// # use unboxed_core as unboxed;

@@ -2,8 +2,9 @@
 
 use super::domain::{Domain, Tasks};
 use super::guarded::{Guarded, Inner};
+use super::leave::Left;
 use super::permit::{Closed, Permit, TryAcquireError};
-use super::waiter::{Left, Waiter};
+use super::waiter::Waiter;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
@@ -98,6 +99,9 @@ impl<D: Domain> Semaphore<D> {
     ///
     /// # Cancel safety
     /// Dropping the future gives up its place; permits that were its own already go to the next ones.
+    ///
+    /// # Fairness
+    /// First come, first served: a small wish waits behind a large one.
     ///
     /// ```
     /// # use unboxed_core as unboxed;
