@@ -57,11 +57,14 @@ fn main() {
     let threads = args.threads(THREADS);
     args.finish();
 
+    let before = HEAP.allocations();
     let mut runtime = RUNTIME.start(Config::new().workers(threads)).unwrap_or_else(|error| {
         eprintln!("no runtime: {error}");
         std::process::exit(1);
     });
+    let of_the_start = HEAP.allocations() - before;
     runtime.block_on(run(port));
+    println!("heap allocations of the start: {of_the_start}, all of them std::thread's");
 }
 
 async fn run(port: u16) {

@@ -1,4 +1,5 @@
-//! Doorbells: a small static table of eventfds.
+//! Doorbells: a small static table of eventfds. Messages into the ring wake it no faster (`benches/doorbell.rs`, and the
+//! decision about it).
 //!
 //! Whoever rings holds a `&'static`, perhaps longer than the ring lives. So an eventfd is never closed: its
 //! number could mean another file by then. A place of the table is used again by the next ring, which then

@@ -5,7 +5,7 @@ use super::seat::{RingPlace, Seat, nanos};
 use super::threads::{Crew, Threads};
 use super::{Config, Runtime};
 use crate::ring::SetupError;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use unboxed_core::exec::{Remote, SchedulerStorage};
@@ -39,8 +39,15 @@ pub enum StartError {
     Ring(SetupError),
     /// The storage is in use, or was closed while the kernel still held some of it.
     InUse,
-    /// The system refused a thread, or a processor for one.
+    /// The system refused a thread.
     Thread(std::io::Error),
+    /// This worker was to run on a processor that the process may not use.
+    Cpu {
+        /// Which worker.
+        worker: usize,
+        /// The processor's number.
+        cpu: usize,
+    },
 }
 
 impl fmt::Display for StartError {
@@ -54,11 +61,36 @@ impl fmt::Display for StartError {
                     "a worker's thread did not start: {error}: fewer workers, or none bound to a processor?"
                 )
             }
+            Self::Cpu { worker, cpu } => write!(
+                f,
+                "worker {worker} is to run on processor {cpu}, which this process may not use: choose from those \
+                 that `taskset -cp` shows for it, or let its container have more"
+            ),
         }
     }
 }
 
 impl std::error::Error for StartError {}
+
+/// One allocation: with room for the zero that the thread's name gets at its end.
+fn name_of(name: &str, index: usize) -> String {
+    let mut text = String::with_capacity(name.len() + "-31".len() + 1);
+    // A string takes what it is given.
+    let _ = write!(text, "{name}-{index}");
+    text
+}
+
+/// The thread that starts a runtime runs again where it might before, once that has closed.
+#[derive(Debug)]
+pub(super) struct Bound(Option<Cpus>);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        if let Some(cpus) = self.0 {
+            cpus.unbind();
+        }
+    }
+}
 
 fn close_fd(fd: i32) {
     // SAFETY: R4: the table gives a descriptor that nobody else closes.
@@ -104,18 +136,19 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
         self.crew.begin(nanos(CLOSE_TIMEOUT));
         self.files.on_close(close_fd);
         let table = self.files.control();
-        let cpus = config.pinned.then(Cpus::of_this_thread).transpose().map_err(StartError::Thread);
+        let cpus = Cpus::of(config.affinity, workers);
+        let bound = Bound(cpus.as_ref().ok().copied().flatten());
         let mut threads = Threads::new();
         let first = cpus.and_then(|cpus| {
             for index in 1..workers {
                 let run = move || self.crew.work(table, || self.seat(index, &config, cpus));
-                threads.spawn(format!("{}-{index}", config.name), run).map_err(StartError::Thread)?;
+                threads.spawn(name_of(config.name, index), run).map_err(StartError::Thread)?;
             }
             self.seat(0, &config, cpus)
         });
         let all = first.is_ok() && self.crew.wait_for_start(threads.count());
         match first {
-            Ok(seat) if all => Ok(Runtime::new(seat, table, threads, &self.crew, &self.taken)),
+            Ok(seat) if all => Ok(Runtime::new(seat, table, threads, bound, &self.crew, &self.taken)),
             first => {
                 self.scheduler.remote().request_close();
                 if first.is_err() {

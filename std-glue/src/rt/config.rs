@@ -1,5 +1,6 @@
 //! What a runtime may be told at its start.
 
+use super::cpus::{Affinity, List};
 use crate::ring::{RingConfig, Rung};
 use std::time::Duration;
 use unboxed_core::exec::{Idle, Mode};
@@ -15,7 +16,7 @@ pub struct Config {
     pub(super) workers: usize,
     pub(super) mode: Mode,
     idle: Option<Idle>,
-    pub(super) pinned: bool,
+    pub(super) affinity: Affinity,
     pub(super) name: &'static str,
 }
 
@@ -28,7 +29,7 @@ impl Config {
             workers: 1,
             mode: Mode::Stealing,
             idle: None,
-            pinned: false,
+            affinity: Affinity::Any,
             name: "unboxed",
         }
     }
@@ -55,14 +56,30 @@ impl Config {
         self
     }
 
-    /// Binds each worker's thread, the calling one too, to a processor of its own, in turn through those that
-    /// the process may use.
+    /// Binds each worker's thread, the calling one too until the runtime closes, to a processor of its own, in turn
+    /// through those that the process may use.
     pub const fn pinned(mut self, pinned: bool) -> Self {
-        self.pinned = pinned;
+        self.affinity = if pinned { Affinity::InTurn } else { Affinity::Any };
         self
     }
 
-    /// What the threads are called, with their number behind it.
+    /// The same with these processors, by the system's numbers: worker 0 runs on the first, and so on, from the
+    /// start again after the last. A start fails with [`StartError::Cpu`](super::StartError::Cpu) when the process may
+    /// not use one that a worker needs.
+    ///
+    /// ```
+    /// # use unboxed::rt::Config;
+    /// const CONFIG: Config = Config::new().workers(3).cpus(&[2, 4, 6]);
+    /// ```
+    ///
+    /// # Panics
+    /// When the list is empty, or longer than a runtime can have workers: 32.
+    pub const fn cpus(mut self, cpus: &[u32]) -> Self {
+        self.affinity = Affinity::Listed(List::new(cpus));
+        self
+    }
+
+    /// What the threads are called, with their number behind it; the system shows the first 15 bytes.
     pub const fn name(mut self, name: &'static str) -> Self {
         self.name = name;
         self

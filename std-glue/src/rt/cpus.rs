@@ -1,7 +1,50 @@
-//! Which processors the process may use, and binding a thread to one.
+//! Which processors the process may use, and binding workers to them.
 
+use super::StartError;
 use std::io;
-use std::mem::{MaybeUninit, size_of};
+use std::mem::{MaybeUninit, size_of, size_of_val};
+use unboxed_core::exec::WORKERS_MAX;
+
+/// Where the workers run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Affinity {
+    /// Wherever the system puts them.
+    Any,
+    /// Each on one of its own, in turn through those that the process may use.
+    InTurn,
+    /// Each on one of these, in turn.
+    Listed(List),
+}
+
+/// Numbers of processors, as many as there can be workers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List {
+    cpus: [u32; WORKERS_MAX],
+    len: usize,
+}
+
+impl List {
+    /// # Panics
+    /// When there are none, or more than there can be workers.
+    pub const fn new(cpus: &[u32]) -> Self {
+        assert!(!cpus.is_empty(), "unboxed: workers need at least one processor");
+        assert!(
+            cpus.len() <= WORKERS_MAX,
+            "unboxed: a runtime has at most 32 workers, so no more processors"
+        );
+        let mut list = Self { cpus: [0; WORKERS_MAX], len: cpus.len() };
+        let mut index = 0;
+        while index < cpus.len() {
+            list.cpus[index] = cpus[index];
+            index += 1;
+        }
+        list
+    }
+
+    fn of(&self, worker: usize) -> usize {
+        self.cpus[worker % self.len] as usize
+    }
+}
 
 fn allowed() -> io::Result<libc::cpu_set_t> {
     let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed();
@@ -14,9 +57,13 @@ fn allowed() -> io::Result<libc::cpu_set_t> {
     Ok(unsafe { set.assume_init() })
 }
 
-fn each(set: &libc::cpu_set_t) -> impl Iterator<Item = usize> + Clone + '_ {
+fn has(set: &libc::cpu_set_t, cpu: usize) -> bool {
     // SAFETY: the number is below the set's size.
-    (0..libc::CPU_SETSIZE as usize).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, set) })
+    cpu < libc::CPU_SETSIZE as usize && unsafe { libc::CPU_ISSET(cpu, set) }
+}
+
+fn each(set: &libc::cpu_set_t) -> impl Iterator<Item = usize> + Clone + '_ {
+    (0..libc::CPU_SETSIZE as usize).filter(|&cpu| has(set, cpu))
 }
 
 /// How many; one where the kernel does not say.
@@ -24,30 +71,61 @@ pub(super) fn allowed_count() -> usize {
     allowed().map_or(1, |set| each(&set).count().max(1))
 }
 
-/// Binds the calling thread to the `index`th of `set`, from the start again after the last.
-fn bind_within(index: usize, set: &libc::cpu_set_t) -> io::Result<()> {
-    let count = each(set).count().max(1);
-    let cpu = each(set).nth(index % count).ok_or(io::ErrorKind::NotFound)?;
-    let mut one = MaybeUninit::<libc::cpu_set_t>::zeroed();
-    // SAFETY: zeroed is the empty set; the number came out of a set of the same size.
-    let set = unsafe {
-        libc::CPU_SET(cpu, &mut *one.as_mut_ptr());
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), one.as_ptr())
-    };
-    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+fn bind_to(set: &libc::cpu_set_t) -> io::Result<()> {
+    // SAFETY: a live set of this size.
+    let bound = unsafe { libc::sched_setaffinity(0, size_of_val(set), set) };
+    if bound == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The processors of the thread that starts a runtime, so that all its workers choose from the same ones.
-#[derive(Clone, Copy)]
-pub(super) struct Cpus(libc::cpu_set_t);
+/// The processors of one start. They are those of the thread that starts it, so that all its workers choose
+/// from the same ones.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cpus {
+    allowed: libc::cpu_set_t,
+    list: Option<List>,
+}
 
 impl Cpus {
-    pub fn of_this_thread() -> io::Result<Self> {
-        allowed().map(Self)
+    /// None where the workers are bound to nothing.
+    ///
+    /// # Errors
+    /// Before any worker has started, when one of them may not run where it should.
+    pub fn of(affinity: Affinity, workers: usize) -> Result<Option<Self>, StartError> {
+        let list = match affinity {
+            Affinity::Any => return Ok(None),
+            Affinity::InTurn => None,
+            Affinity::Listed(list) => Some(list),
+        };
+        let cpus = Self { allowed: allowed().map_err(StartError::Thread)?, list };
+        match (0..workers).map(|worker| (worker, cpus.of_worker(worker))).find(|&(_, cpu)| !cpus.allows(cpu))
+        {
+            Some((worker, cpu)) => Err(StartError::Cpu { worker, cpu }),
+            None => Ok(Some(cpus)),
+        }
     }
 
-    /// Binds the calling thread to the `index`th.
-    pub fn bind(&self, index: usize) -> io::Result<()> {
-        bind_within(index, &self.0)
+    fn allows(&self, cpu: usize) -> bool {
+        has(&self.allowed, cpu)
+    }
+
+    /// In turn, and from the start again after the last.
+    fn of_worker(&self, worker: usize) -> usize {
+        let in_turn = || each(&self.allowed).cycle().nth(worker).unwrap_or(0);
+        self.list.map_or_else(in_turn, |list| list.of(worker))
+    }
+
+    /// Binds the calling thread to its worker's processor.
+    pub fn bind(&self, worker: usize) -> io::Result<()> {
+        // SAFETY: zeroed is the empty set.
+        let mut one: libc::cpu_set_t = unsafe { MaybeUninit::zeroed().assume_init() };
+        // SAFETY: the number is one of those allowed, so below the set's size.
+        unsafe { libc::CPU_SET(self.of_worker(worker), &mut one) };
+        bind_to(&one)
+    }
+
+    /// Lets the calling thread run again wherever it might before.
+    pub fn unbind(&self) {
+        // A refusal would mean that the process has lost all of these meanwhile.
+        let _ = bind_to(&self.allowed);
     }
 }

@@ -1,7 +1,7 @@
 //! The handle of a runtime, on the thread of its first worker.
 
 use super::TableGuard;
-use super::cell::{CLOSE_TIMEOUT, JOIN_SLACK};
+use super::cell::{Bound, CLOSE_TIMEOUT, JOIN_SLACK};
 use super::seat::{Seat, nanos};
 use super::threads::{Crew, Threads};
 use std::future::Future;
@@ -24,6 +24,8 @@ pub struct Runtime {
     seat: Seat,
     table: &'static TableControl,
     threads: Threads,
+    /// Dropped after the close.
+    _bound: Bound,
     crew: &'static Crew,
     taken: &'static AtomicBool,
 }
@@ -33,10 +35,11 @@ impl Runtime {
         seat: Seat,
         table: &'static TableControl,
         threads: Threads,
+        bound: Bound,
         crew: &'static Crew,
         taken: &'static AtomicBool,
     ) -> Self {
-        Self { seat, table, threads, crew, taken }
+        Self { seat, table, threads, _bound: bound, crew, taken }
     }
 
     /// Runs a future to its end, and the spawned tasks meanwhile. A spawned task's panic ends that task; the
