@@ -62,6 +62,17 @@ macro_rules! const_unless_loom {
 }
 pub(crate) use const_unless_loom;
 
+/// A release store of a word that others change by read-modify-writes. Whoever's comes first is overwritten, and
+/// who comes later has read it: a read-modify-write follows in the word's order what it has read. Loom puts one behind
+/// a store that it has not read, so there it is a swap.
+#[inline]
+pub(crate) fn overwrite(word: &AtomicU32, value: u32) {
+    #[cfg(not(loom))]
+    word.store(value, Ordering::Release);
+    #[cfg(loom)]
+    word.swap(value, Ordering::AcqRel);
+}
+
 /// Waits a moment inside a bounded spin.
 pub(crate) fn relax() {
     #[cfg(not(loom))]

@@ -170,7 +170,7 @@ pub(super) fn end(worker: &'static Worker, task: TaskRef) {
         return;
     }
     // Whoever owns the queue place may still be about to push; wait until it is ours.
-    if !word.abort() {
+    if word.abort().is_none() {
         while !worker.queue.remove(task) {
             for task in worker.inbox.take_all() {
                 worker.queue.push(TaskRef(task));

@@ -45,7 +45,7 @@ impl Worker {
     }
 
     /// The same for a task that may move, on a worker that shares.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn push_shared(&'static self, task: TaskRef) {
         match self.ring.push(task.0) {
             Ok(len) if len < self.call_at.get() => {
@@ -97,13 +97,9 @@ impl Worker {
         self.queue.is_empty() && (!self.shares() || self.ring.is_empty())
     }
 
-    /// The task to start next.
+    /// The task to start next, on a worker that shares.
     #[inline]
-    pub(crate) fn next_task(&'static self) -> Option<TaskRef> {
-        if self.shares() { self.next_of_both() } else { self.queue.pop() }
-    }
-
-    fn next_of_both(&'static self) -> Option<TaskRef> {
+    pub(crate) fn next_of_both(&'static self) -> Option<TaskRef> {
         let tick = self.tick.count();
         self.call_at.set(ALONE);
         if self.searching.get() {

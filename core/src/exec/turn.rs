@@ -76,25 +76,41 @@ impl Worker {
     }
 
     pub(crate) fn run_tasks(&'static self, polls_max: u32) -> u32 {
+        // Asked once, so that a worker that is alone pays nothing for the others.
+        if self.shares() {
+            self.run_tasks_of::<true>(polls_max)
+        } else {
+            self.run_tasks_of::<false>(polls_max)
+        }
+    }
+
+    #[inline]
+    fn run_tasks_of<const SHARES: bool>(&'static self, polls_max: u32) -> u32 {
         let mut polls = 0;
         while polls < polls_max {
-            let Some(task) = self.next_task() else { break };
+            let next = if SHARES { self.next_of_both() } else { self.queue.pop() };
+            let Some(task) = next else { break };
             polls += 1;
-            self.run(task);
+            if self.run(task) {
+                if SHARES { self.push(task) } else { self.queue.push(task) }
+            }
         }
         self.stats.polls.add(polls);
         polls
     }
 
-    /// Starts one task; a panic in its body leaves through here, with the task's word in order.
+    /// Starts one task; true when it is to be queued again. A panic in its body leaves through here, with the
+    /// task's word in order.
     #[inline]
-    fn run(&'static self, task: TaskRef) {
+    #[must_use]
+    fn run(&'static self, task: TaskRef) -> bool {
         let before = task.header().state.start();
         let running = Running { worker: self, task, stopping: before & state::ABORTED != 0 };
         self.task.set(task.0);
         // Its runner's, from here on (R6).
         task.header().home.store(core::ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
-        let vtable = task.vtable();
+        // SAFETY: STATE-3: only live tasks are in queues.
+        let vtable = unsafe { task.vtable_of_live() };
         // SAFETY: the vtable belongs to the task's body, and the task is RUNNING here.
         let done = unsafe { if running.stopping { (vtable.stop)(task.0) } else { (vtable.poll)(task.0) } }
             == BODY_DONE;
@@ -106,15 +122,13 @@ impl Worker {
                 task.header().state.mark(state::NO_OUTPUT);
             }
             task::finish(self, task);
-        } else {
-            if stopping {
-                // Each later start stops again, and never polls.
-                task.header().state.mark(state::ABORTED);
-            }
-            if task.header().state.pending() {
-                self.push(task);
-            }
+            return false;
         }
+        if stopping {
+            // Each later start stops again, and never polls.
+            task.header().state.mark(state::ABORTED);
+        }
+        task.header().state.pending()
     }
 
     /// Submits, sleeps if it may, reaps, and fires timers.

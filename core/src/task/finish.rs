@@ -93,7 +93,7 @@ pub(crate) fn unref(task: TaskRef) {
 
 fn release(task: TaskRef) {
     let word = task.header().state.load();
-    debug_assert_eq!(word & (state::LIVE | state::RUNNING), 0);
+    debug_assert_eq!(word & state::LIVE, 0);
     let waker = (word & state::JOIN_WAKER != 0).then(|| {
         // SAFETY: JOIN-2: at zero references nobody else looks.
         unsafe { (*task.core().join.get()).assume_init_read() }

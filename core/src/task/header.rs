@@ -15,7 +15,7 @@
 //! task's number of slots on are set, and nobody clears them.
 
 use super::refs::Refs;
-use super::state::{self, StateWord};
+use super::state::{self, Place, StateWord};
 use super::vtable::TaskVtable;
 use crate::atomics::{AtomicPtr, Ordering};
 use crate::exec::{Target, Worker, current};
@@ -126,6 +126,17 @@ impl TaskRef {
         self.header().vtable.get().expect("unboxed: a task without a body was used")
     }
 
+    /// The vtable, without a look whether there is one.
+    ///
+    /// # Safety
+    /// The task is LIVE: the claimer writes the vtable before publish.
+    #[inline]
+    pub(crate) unsafe fn vtable_of_live(self) -> &'static TaskVtable {
+        debug_assert!(self.header().vtable.get().is_some());
+        // SAFETY: by this function's contract.
+        unsafe { self.header().vtable.get().unwrap_unchecked() }
+    }
+
     /// The task's own slots.
     #[inline]
     pub(crate) fn slots(self) -> &'static [Slot] {
@@ -152,23 +163,23 @@ impl TaskRef {
     /// Asks that the task be polled. From any thread.
     #[inline]
     pub fn wake(self) {
-        if self.header().state.wake() {
-            self.enqueue(current::worker());
+        if let Some(place) = self.header().state.wake() {
+            self.enqueue(place, current::worker());
         }
     }
 
     /// The same, on the thread of `worker`, within its turn.
     #[inline]
     pub(crate) fn wake_on(self, worker: &'static Worker) {
-        if self.header().state.wake() {
-            self.enqueue(worker);
+        if let Some(place) = self.header().state.wake() {
+            self.enqueue(place, worker);
         }
     }
 
     /// Asks that the task's body be dropped instead of polled. From any thread.
     pub fn abort(self) {
-        if self.header().state.abort() {
-            self.enqueue(current::worker());
+        if let Some(place) = self.header().state.abort() {
+            self.enqueue(place, current::worker());
         }
     }
 
@@ -187,14 +198,19 @@ impl TaskRef {
         refs: u32,
         pinned: bool,
     ) {
-        self.publish(worker, vtable, refs, pinned || !worker.shares());
-        worker.push(self);
+        if pinned || !worker.shares() {
+            self.publish(worker, vtable, refs, state::PINNED);
+            worker.queue.push(self);
+        } else {
+            self.publish(worker, vtable, refs, 0);
+            worker.push_shared(self);
+        }
     }
 
     /// The same from outside of the worker's thread; the caller has begun a spawn there (SCHED-4).
     pub(crate) fn publish_from_outside(self, target: Target, vtable: &'static TaskVtable, refs: u32) {
         let Target { worker, pinned } = target;
-        self.publish(worker, vtable, refs, pinned);
+        self.publish(worker, vtable, refs, if pinned { state::PINNED } else { 0 });
         if pinned {
             worker.post_task(self);
         } else {
@@ -203,23 +219,23 @@ impl TaskRef {
     }
 
     #[inline]
-    fn publish(self, worker: &'static Worker, vtable: &'static TaskVtable, refs: u32, pinned: bool) {
+    fn publish(self, worker: &'static Worker, vtable: &'static TaskVtable, refs: u32, kind: u32) {
         let header = self.header();
         header.vtable.set(Some(vtable));
         self.core().busy.set(vtable.busy);
         header.refs.begin(refs);
         header.home.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Relaxed);
-        header.state.publish(if pinned { state::PINNED } else { 0 });
+        header.state.publish(kind);
     }
 
     /// Puts the task where it runs next; the caller owns the queue place, and this thread is in a turn of
     /// `worker`, or of none.
-    #[inline]
-    fn enqueue(self, worker: *const Worker) {
+    #[inline(always)]
+    fn enqueue(self, place: Place, worker: *const Worker) {
         let home = self.header().home.load(Ordering::Relaxed);
         // SAFETY: a published task has a home, and workers are `'static` (WORKER-1).
         let home = unsafe { &*home };
-        if self.header().state.load() & state::PINNED == 0 {
+        if place == Place::Any {
             self.enqueue_anywhere(worker, home);
         } else if core::ptr::eq(worker, home) {
             home.queue.push(self);
@@ -228,8 +244,9 @@ impl TaskRef {
         }
     }
 
-    /// The same for a task that may move: to this thread's worker, if that is one of those that share it.
-    #[inline]
+    /// The same for a task that may move: to this thread's worker, if that is one of those that share it. Not inlined,
+    /// so that a worker that is alone does not carry it in each wake.
+    #[inline(never)]
     fn enqueue_anywhere(self, worker: *const Worker, home: &'static Worker) {
         let scheduler = home.scheduler();
         // SAFETY: CURRENT-1 and WORKER-1.

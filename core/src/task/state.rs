@@ -2,13 +2,14 @@
 //!
 //! | step | instruction | yours when |
 //! |---|---|---|
-//! | publish | `swap(LIVE \| QUEUED \| CLAIMED \| kind)` | always: the block is claimed and unpublished |
-//! | wake | `fetch_or(QUEUED)` | it was LIVE and neither QUEUED nor RUNNING |
-//! | abort | `fetch_or(ABORTED \| QUEUED)` | the same test |
-//! | start | QUEUED to RUNNING, `fetch_add(RUNNING - QUEUED)` | always: only the owner of the queue place starts |
-//! | pending | RUNNING off, `fetch_sub(RUNNING)` | QUEUED came meanwhile: the runner enqueues it |
+//! | publish | store of `LIVE \| QUEUED \| RUNNING \| CLAIMED \| kind` | always: the block is claimed and unpublished |
+//! | wake | `fetch_or(QUEUED \| RUNNING)` | it was LIVE and neither QUEUED nor RUNNING |
+//! | abort | `fetch_or(ABORTED \| QUEUED \| RUNNING)` | the same test |
+//! | start | QUEUED off, `fetch_sub(QUEUED)` | always: only the owner of the queue place starts |
+//! | pending | RUNNING off, `fetch_sub(RUNNING)`; nothing where QUEUED is seen | QUEUED came meanwhile: the runner enqueues it |
 //! | done | LIVE and RUNNING off, `fetch_sub(LIVE + RUNNING)` | always: the runner |
 //! | detach | `fetch_or(DETACHED)` | LIVE was clear: the handle drops the output |
+//! | free | store of zero | always: at zero references only stale wakers look |
 //!
 //! The runner's steps know the bits that they change, and nobody else changes those: so they are sums, which a
 //! processor does in one instruction where a logical step that answers is a loop.
@@ -19,13 +20,18 @@
 //! STATE-3: whoever's step won the queue place, and nobody else, reads `home` and writes `next`.
 //! STATE-4: abort is one instruction. Setting a flag and then waking loses the abort to a task that
 //! starts in between and finds a flag without QUEUED at its next pending.
-//! STATE-5: publish overwrites what a stale waker left; clearing and then waking would enqueue twice.
+//! STATE-5: publish overwrites what a stale waker left; clearing and then waking would enqueue twice. It needs no
+//! edge from such a waker, which was of another activation: so publish and free are plain stores.
+//! STATE-6: RUNNING is set in the queue already, by whoever won the place there. So a runner that sees QUEUED, which
+//! nobody but a start takes away, enqueues the task without a step. One that sees it only in its own step, which took
+//! RUNNING away, sets it again; until then QUEUED keeps the wakers off. The queue carries the poll's writes to the next
+//! runner, the start those of the wakers.
 
-use crate::atomics::{AtomicU32, Ordering, const_unless_loom};
+use crate::atomics::{AtomicU32, Ordering, const_unless_loom, overwrite};
 
 /// In a queue, or about to be put there by whoever set it.
 pub const QUEUED: u32 = 1;
-/// Being polled.
+/// Being polled, or in the queue (STATE-6).
 pub const RUNNING: u32 = 1 << 1;
 /// Has a body that wants to be polled; the inverse of "done".
 pub const LIVE: u32 = 1 << 2;
@@ -48,6 +54,15 @@ pub const BODY_GONE: u32 = 1 << 9;
 /// It stays on the worker of its `home`: set by publish, and the same until release.
 pub const PINNED: u32 = 1 << 10;
 
+/// Where a task whose queue place was won may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On its home.
+    Home,
+    /// On any worker of its home's scheduler.
+    Any,
+}
+
 /// See the module's table.
 #[derive(Debug)]
 pub struct StateWord(AtomicU32);
@@ -68,28 +83,28 @@ impl StateWord {
     #[inline]
     pub fn publish(&self, kind: u32) {
         debug_assert_eq!(kind & !PINNED, 0);
-        self.0.swap(LIVE | QUEUED | CLAIMED | kind, Ordering::AcqRel);
+        overwrite(&self.0, LIVE | QUEUED | RUNNING | CLAIMED | kind);
     }
 
-    /// True when the caller owns the queue place and must enqueue.
+    /// Where to enqueue, when the caller owns the queue place and must do so.
     #[inline]
     #[must_use]
-    pub fn wake(&self) -> bool {
-        self.0.fetch_or(QUEUED, Ordering::AcqRel) & (LIVE | QUEUED | RUNNING) == LIVE
+    pub fn wake(&self) -> Option<Place> {
+        place(self.0.fetch_or(QUEUED | RUNNING, Ordering::AcqRel))
     }
 
-    /// True when the caller owns the queue place and must enqueue.
+    /// Where to enqueue, when the caller owns the queue place and must do so.
     #[inline]
     #[must_use]
-    pub fn abort(&self) -> bool {
-        self.0.fetch_or(ABORTED | QUEUED, Ordering::AcqRel) & (LIVE | QUEUED | RUNNING) == LIVE
+    pub fn abort(&self) -> Option<Place> {
+        place(self.0.fetch_or(ABORTED | QUEUED | RUNNING, Ordering::AcqRel))
     }
 
     /// From the queue to running; returns the word before.
     #[inline]
     pub fn start(&self) -> u32 {
-        let before = self.0.fetch_add(RUNNING - QUEUED, Ordering::AcqRel);
-        debug_assert_eq!(before & (LIVE | QUEUED | RUNNING), LIVE | QUEUED);
+        let before = self.0.fetch_sub(QUEUED, Ordering::AcqRel);
+        debug_assert_eq!(before & (LIVE | QUEUED | RUNNING), LIVE | QUEUED | RUNNING);
         before
     }
 
@@ -97,9 +112,16 @@ impl StateWord {
     #[inline]
     #[must_use]
     pub fn pending(&self) -> bool {
+        if self.0.load(Ordering::Relaxed) & QUEUED != 0 {
+            return true;
+        }
         let before = self.0.fetch_sub(RUNNING, Ordering::AcqRel);
         debug_assert_eq!(before & (LIVE | RUNNING), LIVE | RUNNING);
-        before & QUEUED != 0
+        let again = before & QUEUED != 0;
+        if again {
+            self.0.fetch_or(RUNNING, Ordering::AcqRel);
+        }
+        again
     }
 
     /// The runner's note of an ending without output, before `done`.
@@ -152,12 +174,23 @@ impl StateWord {
     /// Free again; the last word of an activation.
     #[inline]
     pub fn free(&self) {
-        self.0.swap(0, Ordering::AcqRel);
+        overwrite(&self.0, 0);
     }
 }
 
 impl Default for StateWord {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The queue place, if the word was that of a task that waits.
+#[inline]
+fn place(word: u32) -> Option<Place> {
+    const PINNED_LIVE: u32 = PINNED | LIVE;
+    match word & (LIVE | QUEUED | RUNNING | PINNED) {
+        PINNED_LIVE => Some(Place::Home),
+        LIVE => Some(Place::Any),
+        _ => None,
     }
 }

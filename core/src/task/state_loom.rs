@@ -77,19 +77,94 @@ fn last_news(wake: fn(&Task) -> bool) {
 
 #[test]
 fn the_poll_after_a_wake_sees_the_wakers_writes() {
-    last_news(|task| task.word.wake());
+    last_news(|task| task.word.wake().is_some());
 }
 
 #[test]
 #[should_panic(expected = "did not see")]
 fn a_wake_that_returns_early_on_a_plain_load_loses_its_writes() {
-    last_news(|task| task.word.load() & QUEUED == 0 && task.word.wake());
+    last_news(|task| task.word.load() & QUEUED == 0 && task.word.wake().is_some());
 }
 
 #[test]
 #[should_panic(expected = "did not see")]
 fn a_wake_that_leaves_a_running_task_alone_is_lost() {
-    last_news(|task| task.word.load() & RUNNING == 0 && task.word.wake());
+    last_news(|task| task.word.load() & RUNNING == 0 && task.word.wake().is_some());
+}
+
+/// STATE-6: what a runner does that has polled, beside a waker; true when it polls again.
+fn last_news_after(pending: fn(&AtomicU32) -> bool) {
+    explore(move || {
+        let word = Arc::new(AtomicU32::new(LIVE | RUNNING));
+        let news = Arc::new(AtomicU32::new(0));
+        let waker = {
+            let (word, news) = (word.clone(), news.clone());
+            thread::spawn(move || {
+                news.store(7, Ordering::Relaxed);
+                raw_wake(&word)
+            })
+        };
+        let mut seen = news.load(Ordering::Relaxed);
+        if pending(&word) {
+            word.fetch_sub(QUEUED, Ordering::AcqRel);
+            seen = news.load(Ordering::Relaxed);
+        }
+        if waker.join().unwrap() {
+            seen = news.load(Ordering::Relaxed);
+        }
+        assert_eq!(seen, 7, "the last poll did not see what came before the wake");
+    });
+}
+
+#[test]
+#[should_panic(expected = "did not see")]
+fn a_runner_that_looks_for_a_wake_and_then_goes_loses_the_one_in_between() {
+    last_news_after(|word| {
+        let again = word.load(Ordering::Acquire) & QUEUED != 0;
+        if !again {
+            word.fetch_and(!RUNNING, Ordering::AcqRel);
+        }
+        again
+    });
+}
+
+/// STATE-6: another runner takes it out of a queue, with RUNNING still set.
+#[test]
+fn a_task_in_the_queue_may_keep_its_running() {
+    explore(|| {
+        let task = Task::published();
+        let queue = Arc::new(AtomicU32::new(0));
+        let waker = {
+            let task = task.clone();
+            thread::spawn(move || {
+                task.news.store(7, Ordering::Relaxed);
+                task.word.wake().is_some()
+            })
+        };
+        let thief = {
+            let (task, queue) = (task.clone(), queue.clone());
+            thread::spawn(move || {
+                let took = queue.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed);
+                took.ok().map(|_| (task.poll(), task.word.pending()))
+            })
+        };
+        let mut seen = task.poll();
+        let mut again = task.word.pending();
+        if again {
+            queue.store(1, Ordering::Release);
+        }
+        if let Some(polled) = thief.join().unwrap() {
+            (seen, again) = polled;
+        }
+        let won = waker.join().unwrap();
+        assert!(!(won && again), "two owners of one queue place");
+        if won || again {
+            seen = task.poll();
+            assert!(!task.word.pending());
+        }
+        assert_eq!(seen, 7, "the last poll did not see what came before the wake");
+        assert_eq!(task.word.load(), LIVE | CLAIMED, "it waits");
+    });
 }
 
 #[test]
@@ -99,7 +174,7 @@ fn one_of_two_wakers_and_the_runner_owns_the_queue_place() {
         let wakers = [1, 2].map(|number| {
             let task = task.clone();
             thread::spawn(move || {
-                let won = task.word.wake();
+                let won = task.word.wake().is_some();
                 if won {
                     task.next.set(number);
                 }
@@ -147,7 +222,7 @@ fn home(read_first: bool) {
             let task = task.clone();
             thread::spawn(move || {
                 let early = read_first.then(|| task.home.get());
-                if task.word.wake() {
+                if task.word.wake().is_some() {
                     let home = early.unwrap_or_else(|| task.home.get());
                     assert_eq!(home, 2, "pushed to a worker that is not its home");
                 }
@@ -208,14 +283,14 @@ fn abort_while_running(abort: fn(&Task) -> bool) {
 
 #[test]
 fn an_abort_ends_a_task_whatever_it_is_doing() {
-    abort_while_running(|task| task.word.abort());
+    abort_while_running(|task| task.word.abort().is_some());
 }
 
 #[test]
 #[should_panic(expected = "the abort is lost")]
 fn an_abort_that_wakes_and_then_sets_its_flag_is_lost() {
     abort_while_running(|task| {
-        let won = task.word.wake();
+        let won = task.word.wake().is_some();
         task.word.mark(ABORTED);
         won
     });
@@ -231,7 +306,7 @@ fn an_abort_that_sets_its_flag_and_then_wakes_stops_twice() {
             let task = task.clone();
             thread::spawn(move || {
                 task.word.mark(ABORTED);
-                if task.word.wake() {
+                if task.word.wake().is_some() {
                     run(&task);
                 }
             })
@@ -253,14 +328,14 @@ fn two_aborts_and_a_wake_stop_a_task_once() {
         let others = [true, false].map(|abort| {
             let task = task.clone();
             thread::spawn(move || {
-                let won = if abort { task.word.abort() } else { task.word.wake() };
+                let won = if abort { task.word.abort() } else { task.word.wake() }.is_some();
                 let mut again = won;
                 while again {
                     again = run(&task);
                 }
             })
         });
-        let mut again = task.word.abort();
+        let mut again = task.word.abort().is_some();
         while again {
             again = run(&task);
         }
@@ -294,7 +369,7 @@ fn publish_beside_a_stale_wake(publish: fn(&AtomicU32) -> bool, wake: fn(&Atomic
 }
 
 fn raw_wake(word: &AtomicU32) -> bool {
-    word.fetch_or(QUEUED, Ordering::AcqRel) & (LIVE | QUEUED | RUNNING) == LIVE
+    word.fetch_or(QUEUED | RUNNING, Ordering::AcqRel) & (LIVE | QUEUED | RUNNING) == LIVE
 }
 
 #[test]
@@ -317,7 +392,7 @@ fn a_block_that_looks_live_before_its_body_is_written_runs_nothing() {
         let stale = {
             let task = task.clone();
             thread::spawn(move || {
-                if task.word.wake() {
+                if task.word.wake().is_some() {
                     task.poll();
                 }
             })
@@ -336,12 +411,12 @@ fn a_publish_beside_a_stale_wake_enqueues_once() {
         let task = Task::free();
         let stale = {
             let task = task.clone();
-            thread::spawn(move || task.word.wake())
+            thread::spawn(move || task.word.wake().is_some())
         };
         task.body.set(7);
         task.word.publish(0);
         assert!(!stale.join().unwrap(), "a stale wake owns nothing while the publisher does");
-        assert_eq!(task.word.start(), LIVE | QUEUED | CLAIMED);
+        assert_eq!(task.word.start(), LIVE | QUEUED | RUNNING | CLAIMED);
     });
 }
 
@@ -351,7 +426,7 @@ fn a_stale_wake_after_the_end_enqueues_nothing_and_spoils_nothing() {
         let task = Task::published();
         let stale = {
             let task = task.clone();
-            thread::spawn(move || task.word.wake())
+            thread::spawn(move || task.word.wake().is_some())
         };
         let mut again = true;
         let mut polls = 0;

@@ -118,7 +118,7 @@ pub unsafe fn pool_of<A, F: TaskFn<A>, const N: usize, const K: usize, const B: 
         assert!(size_of::<F>() == 0, "a task is built by a function item");
         check_limits::<N, K, B>();
     }
-    let info = registry::register(&storage.control, || {
+    let info = registry::register(&storage.control, move || {
         assert_eq!(SIZE, size_of::<[Block<F::Fut, K, B>; N]>());
         PoolInfo {
             blocks: storage.blocks.get().cast(),
