@@ -12,24 +12,35 @@
 //! slots, blocks and handles come back through it. CLOSE-3: at its deadline a worker goes on alone: what it
 //! lets go then stays the system's, and its storage is not started again. CLOSE-4: a worker whose turn ended tasks looks
 //! whether all is drained before it sleeps; the others, who saw those tasks alive, sleep until it acknowledges.
+//! CLOSE-5: at the deadline a task that still lives is aborted, so it is in a queue, or on its way there in the hands
+//! of a thread that has won its queue place. An inbox closes, and the last worker leaves, only when there is no such
+//! task on its way any more, or after a time that no thread needs for a push; what is left then is counted, and its
+//! worker is not started again. CLOSE-6: a task is aborted for a runtime only under its pool's lock, since otherwise
+//! its block might be another runtime's by then.
 
 use super::current::{Entered, Outside};
-use super::scheduler::Ack;
+use super::stages::Ack;
 use super::turn::Budget;
 use super::worker::{CLOSING, IDLE, Worker};
 use crate::atomics::Ordering;
 use crate::op::{IN_FLIGHT, Slot};
+use crate::sync::rest_while;
 use crate::task::{self, TaskRef, state};
 
 /// Starts of aborted bodies at the end of a close.
 const CLOSE_POLLS: u32 = 1 << 24;
+/// The same for what comes too late even for that.
+const CLOSE_POLLS_LATE: u32 = 256;
+/// So many looks, with rests in between, a close waits for threads that are about to push.
+const STRAGGLER_LOOKS: u32 = 1 << 14;
 
 /// How a close ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CloseReport {
     /// Tasks that were aborted.
     pub aborted: u32,
-    /// Operations that the system still holds; their slots, buffers and blocks are never used again.
+    /// Operations that the system still holds, and tasks that would not stop; their slots, buffers and blocks are
+    /// never used again.
     pub detached: u32,
     /// Workers that were still inside a poll when the time was up. Their threads go on, and are nobody's.
     pub stuck: u32,
@@ -62,7 +73,7 @@ impl Closing {
                 *self = Self::Stopping(deadline);
             }
             Self::Stopping(deadline) => {
-                if worker.scheduler().has_stopped() || late(deadline) {
+                if worker.scheduler().stages.has_stopped() || late(deadline) {
                     let aborted = worker.abort_all();
                     *self = Self::Draining(deadline, CloseReport { aborted, ..CloseReport::default() });
                 } else {
@@ -78,7 +89,7 @@ impl Closing {
                 }
             }
             Self::Waiting(deadline, report) => {
-                if worker.scheduler().all(Ack::Drained) || late(deadline) {
+                if worker.scheduler().stages.all(Ack::Drained) || late(deadline) {
                     *self = Self::Closed(worker.let_everything_go(report));
                 } else {
                     worker.turn(budget);
@@ -110,14 +121,17 @@ impl Worker {
     /// Aborts what lives, and cancels what is in flight here. Answers how many tasks there were on this worker.
     fn abort_all(&'static self) -> u32 {
         let mut aborted = 0;
-        self.for_each_live(|task| {
+        let entered = Entered::new(self);
+        // CLOSE-6.
+        task::abort_where(|task| {
+            let lives = self.has(task);
             let here = task.header().home.load(Ordering::Relaxed).cast_const() == core::ptr::from_ref(self);
-            if task.header().state.load() & state::ABORTED == 0 && here {
+            if lives && here && task.header().state.load() & state::ABORTED == 0 {
                 aborted += 1;
             }
-            let _entered = Entered::new(self);
-            task.abort();
+            lives
         });
+        drop(entered);
         self.for_each_slot(|slot| self.orphan_with_waker(slot));
         aborted
     }
@@ -133,8 +147,8 @@ impl Worker {
 
     fn let_everything_go(&'static self, mut report: CloseReport) -> CloseReport {
         self.set_wake_at(u64::MAX);
+        report.detached += self.end_stragglers();
         for task in self.inbox.close() {
-            // Aborted, and stopped below.
             self.queue.push(TaskRef(task));
         }
         for slot in self.posts.close() {
@@ -144,9 +158,7 @@ impl Worker {
         {
             let _entered = Entered::new(self);
             self.dispatch();
-            // Aborted bodies that the deadline left are dropped now, on their own thread: nothing waits for the
-            // system any more.
-            self.run_tasks(CLOSE_POLLS);
+            self.run_tasks(CLOSE_POLLS_LATE);
             self.dispatch();
         }
         self.for_each_slot(|slot| {
@@ -158,8 +170,8 @@ impl Worker {
                 waker.wake();
             }
         });
-        if self.searching.replace(false) {
-            self.scheduler().end_search();
+        if self.searching.get() {
+            self.end_search(false);
         }
         self.event_loop().close();
         self.event_loop.set(None);
@@ -172,17 +184,51 @@ impl Worker {
         report
     }
 
+    /// CLOSE-5: drops the aborted bodies that the deadline left, on their own thread, and waits for those whose wake
+    /// or spawn is on its way. Answers how many have not stopped.
+    fn end_stragglers(&'static self) -> u32 {
+        // Whoever is the last one has everybody's tasks that may move.
+        let last = self.scheduler().stages.acknowledge(Ack::Leaving, self.index.get() as usize);
+        let (mut looks, mut left) = (0, 0);
+        let _entered = Entered::new(self);
+        rest_while(|| {
+            looks += 1;
+            self.take_messages();
+            self.dispatch();
+            self.run_tasks(CLOSE_POLLS);
+            let mut on_their_way = u32::from(self.scheduler().stages.is_spawning());
+            left = 0;
+            self.for_each_live(|task| {
+                let word = task.header().state.load();
+                let here =
+                    task.header().home.load(Ordering::Relaxed).cast_const() == core::ptr::from_ref(self);
+                let mine = if word & state::PINNED != 0 { here } else { last };
+                left += u32::from(mine);
+                on_their_way += u32::from(mine && word & (state::QUEUED | state::RUNNING) != 0);
+            });
+            // A body that does not stop is here already.
+            on_their_way != 0 && self.has_no_task() && looks < STRAGGLER_LOOKS
+        });
+        left
+    }
+
     /// Every task of this worker's scheduler that has not ended.
     fn for_each_live(&self, mut f: impl FnMut(TaskRef)) {
         task::for_each_task(|task, _| {
-            // SAFETY: WORKER-1; a live task has a home.
-            let home = unsafe { task.header().home.load(Ordering::Relaxed).as_ref() };
-            if task.header().state.load() & state::LIVE != 0
-                && home.is_some_and(|home| core::ptr::eq(home.scheduler(), self.scheduler()))
-            {
+            if self.has(task) {
                 f(task);
             }
         });
+    }
+
+    /// Whether a task lives, and is of this worker's scheduler.
+    fn has(&self, task: TaskRef) -> bool {
+        if task.header().state.load() & state::LIVE == 0 {
+            return false;
+        }
+        // SAFETY: WORKER-1; a live task has a home.
+        let home = unsafe { task.header().home.load(Ordering::Relaxed).as_ref() };
+        home.is_some_and(|home| core::ptr::eq(home.scheduler(), self.scheduler()))
     }
 
     /// Every slot in flight on this worker.

@@ -58,7 +58,7 @@ impl Executor {
         }
         let started = Self::start_in(&storage.alone, 0, storage, event_loop, spares_per_task);
         if started.is_err() {
-            storage.alone.off();
+            storage.alone.stages.off();
         }
         started
     }

@@ -12,6 +12,10 @@
 //! doorbell is touched only on the thread that started the worker, through an [`Executor`], which cannot
 //! leave that thread. WORKER-3: a turn is never entered from within a turn.
 
+#[cfg_attr(loom, allow(dead_code))]
+mod calls;
+#[cfg(all(test, loom))]
+mod calls_loom;
 mod park;
 #[cfg(all(test, loom))]
 mod park_loom;
@@ -19,6 +23,10 @@ mod park_loom;
 mod park_model_loom;
 #[cfg(all(test, loom))]
 mod park_rounds_loom;
+#[cfg_attr(loom, allow(dead_code))]
+mod stages;
+#[cfg(all(test, loom))]
+mod stages_loom;
 pub use park::Parker;
 
 #[cfg(not(loom))]

@@ -160,18 +160,19 @@ impl Worker {
 
     /// Whether it counts among the searchers now: it was called, or there was room for one more.
     pub(super) fn joins_search(&self) -> bool {
-        if !self.searching.get() && self.shares() && self.scheduler().begin_search() {
+        if !self.searching.get()
+            && self.shares()
+            && self.scheduler().calls.begin_search(self.scheduler().count())
+        {
             self.searching.set(true);
         }
         self.searching.get()
     }
 
-    /// Leaves the searchers (SCHED-2). The last one that goes with work calls the next.
+    /// Leaves the searchers (SCHED-2).
     pub(super) fn end_search(&'static self, found: bool) {
         self.searching.set(false);
-        if self.scheduler().end_search() && found {
-            self.scheduler().notify();
-        }
+        self.scheduler().calls.end_search(found, self.scheduler());
     }
 
     pub(super) fn take_from_others(&'static self) -> bool {

@@ -59,7 +59,7 @@ impl Worker {
     }
 
     #[inline]
-    fn take_messages(&'static self) {
+    pub(super) fn take_messages(&'static self) {
         if !self.posts.is_empty() {
             self.take_posts();
         }
@@ -185,8 +185,8 @@ impl Worker {
             }
             return asleep;
         }
-        self.scheduler().fall_asleep();
-        let asleep = self.parker.prepare(|| self.is_idle() && self.others_have_nothing());
+        let nothing = || self.is_idle() && self.others_have_nothing();
+        let asleep = self.scheduler().calls.sleep(&self.parker, nothing);
         if !asleep {
             self.wake_up();
         }
@@ -194,13 +194,11 @@ impl Worker {
     }
 
     fn wake_up(&self) {
-        let called = self.parker.awake();
-        if self.shares() {
-            self.scheduler().wake_up();
-            if called {
-                // PARK-4: it was counted when it was called.
-                self.searching.set(true);
-            }
+        if !self.shares() {
+            self.parker.awake();
+        } else if self.scheduler().calls.wake(&self.parker) {
+            // PARK-4: it was counted when it was called.
+            self.searching.set(true);
         }
     }
 

@@ -27,7 +27,7 @@ pub fn rest_with(rest: fn(u32)) {
 
 /// Waits until `held` says no.
 #[cfg(not(loom))]
-pub(crate) fn while_held(held: impl Fn() -> bool) {
+pub(crate) fn while_held(mut held: impl FnMut() -> bool) {
     let (mut looks, mut rests) = (0, 0);
     while held() {
         match REST.get() {
@@ -44,7 +44,7 @@ pub(crate) fn while_held(held: impl Fn() -> bool) {
 }
 
 #[cfg(loom)]
-pub(crate) fn while_held(held: impl Fn() -> bool) {
+pub(crate) fn while_held(mut held: impl FnMut() -> bool) {
     while held() {
         crate::atomics::relax();
     }

@@ -228,6 +228,11 @@ impl TaskRef {
         header.state.publish(kind);
     }
 
+    /// The same by the owner of the queue place, wherever this thread is.
+    pub(crate) fn enqueue_here(self, place: Place) {
+        self.enqueue(place, current::worker());
+    }
+
     /// Puts the task where it runs next; the caller owns the queue place, and this thread is in a turn of
     /// `worker`, or of none.
     #[inline(always)]

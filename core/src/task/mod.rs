@@ -68,7 +68,7 @@ pub(crate) use {
     body::Body,
     finish::{finish, unref},
     pool::{PoolControl, PoolInfo},
-    registry::{for_each_task, register},
+    registry::{abort_where, for_each_task, register},
     vtable::{BODY_DONE, BODY_PENDING, busy_beyond},
     waker::{clone_of as clone_waker, of as waker_of, task_of},
 };

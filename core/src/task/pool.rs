@@ -130,6 +130,12 @@ impl PoolControl {
         }
     }
 
+    /// Does something during which no block is claimed or given back.
+    pub(crate) fn locked<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _inner = self.inner.lock();
+        f()
+    }
+
     /// How many blocks have ever been claimed: the ones whose headers may be looked at.
     pub(crate) fn touched(&self) -> u32 {
         self.inner.lock().fresh

@@ -50,6 +50,20 @@ pub fn for_each_pool(mut f: impl FnMut(PoolMemory)) {
     each(|control, info| f(control.memory(info)));
 }
 
+/// Aborts every task of which `doomed` says so. It is asked under the pool's lock: a block does not go from one task
+/// to the next meanwhile (POOL-1).
+pub(crate) fn abort_where(mut doomed: impl FnMut(TaskRef) -> bool) {
+    each(|control, info| {
+        for index in 0..control.touched() as usize {
+            let task = TaskRef(info.blocks.wrapping_add(index * info.stride).cast::<Header>());
+            let place = control.locked(|| if doomed(task) { task.header().state.abort() } else { None });
+            if let Some(place) = place {
+                task.enqueue_here(place);
+            }
+        }
+    });
+}
+
 /// Every block that has ever been claimed, with its slots.
 pub(crate) fn for_each_task(mut f: impl FnMut(TaskRef, &'static [Slot])) {
     each(|control, info| {

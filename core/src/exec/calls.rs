@@ -1,0 +1,88 @@
+//! Who of a set of workers sleeps, who looks for work, and who is called.
+//!
+//! SCHED-2: `searching` counts workers that look for work elsewhere. One that finds some, or gives up, takes itself
+//! off the count *before* it announces its sleep, and looks once more afterwards; so whoever pushes, fences, and
+//! finds a searcher may leave it at that. SCHED-3: `sleeping` counts announcements: it is raised before one and
+//! lowered after it, so a pusher that finds it zero behind its fence was seen by every later look.
+
+use super::park::Parker;
+use crate::atomics::{AtomicU32, Ordering, const_unless_loom, fence};
+
+/// The workers, for one who calls.
+pub(crate) trait Sleepers {
+    /// Calls one that sleeps, and rings its bell (PARK-4); false when none does.
+    fn call_one(&self) -> bool;
+    /// Whether one sleeps that nobody has called.
+    fn any_sleeps(&self) -> bool;
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    pub(super) searching: AtomicU32,
+    pub(super) sleeping: AtomicU32,
+}
+
+impl Calls {
+    const_unless_loom! {
+        /// All are awake.
+        pub fn new() -> Self { Self { searching: AtomicU32::new(0), sleeping: AtomicU32::new(0) } }
+    }
+
+    /// Something was pushed that another worker may take: calls one, unless one is looking already (SCHED-2).
+    #[inline]
+    pub fn notify(&self, sleepers: &impl Sleepers) {
+        fence(Ordering::SeqCst);
+        if self.sleeping.load(Ordering::Relaxed) != 0 && self.searching.load(Ordering::Relaxed) == 0 {
+            self.call(sleepers);
+        }
+    }
+
+    #[cold]
+    fn call(&self, sleepers: &impl Sleepers) {
+        // Counted before it is called, so that it is the sleeper's to end whenever it wakes (PARK-4).
+        while self.searching.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            if sleepers.call_one() {
+                return;
+            }
+            // Who saw the count meanwhile relied on a search: look once more for a sleeper in its place.
+            self.searching.fetch_sub(1, Ordering::AcqRel);
+            fence(Ordering::SeqCst);
+            if !sleepers.any_sleeps() {
+                return;
+            }
+        }
+    }
+
+    /// Joins the searchers, of whom `workers` need no more than half as many; false when there are enough.
+    pub fn begin_search(&self, workers: usize) -> bool {
+        if self.searching.load(Ordering::Relaxed) as usize * 2 >= workers {
+            return false;
+        }
+        self.searching.fetch_add(1, Ordering::AcqRel);
+        true
+    }
+
+    /// Leaves them. The last one that goes with work calls the next: others may have left theirs to this search.
+    pub fn end_search(&self, found: bool, sleepers: &impl Sleepers) {
+        if self.searching.fetch_sub(1, Ordering::AcqRel) == 1 && found {
+            self.notify(sleepers);
+        }
+    }
+
+    /// Announces a sleep; false when `idle` does not hold behind the announcement. Either way [`wake`](Self::wake)
+    /// comes next (SCHED-3).
+    #[must_use]
+    pub fn sleep(&self, parker: &Parker, idle: impl FnOnce() -> bool) -> bool {
+        self.sleeping.fetch_add(1, Ordering::AcqRel);
+        parker.prepare(idle)
+    }
+
+    /// The sleep is over, whatever ended it; true when the worker was called, so that a search is its to end (PARK-4).
+    #[must_use]
+    pub fn wake(&self, parker: &Parker) -> bool {
+        let called = parker.awake();
+        self.sleeping.fetch_sub(1, Ordering::AcqRel);
+        called
+    }
+}

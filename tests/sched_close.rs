@@ -1,0 +1,91 @@
+//! A close beside wakes and spawns on plain threads, which may have a task's place in the queue in their hands.
+
+use std::future::poll_fn;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Poll, Waker};
+use std::thread;
+use unboxed::event_loop::scripted::ScriptedLoop;
+use unboxed::exec::{Budget, Executor, Remote, WorkerStorage};
+
+static WAKER: Mutex<Option<Waker>> = Mutex::new(None);
+static REMOTE: Mutex<Option<Remote>> = Mutex::new(None);
+
+/// Waits for ever; whoever likes may wake it.
+#[unboxed::task(pool = 1, ops = 0, local)]
+async fn waits() {
+    poll_fn(|cx| {
+        WAKER.lock().unwrap().get_or_insert_with(|| cx.waker().clone());
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+#[unboxed::task(pool = 1, ops = 0)]
+async fn ends() {}
+
+/// As often as a rare interleaving needs, in a test of seconds.
+fn rounds() -> u32 {
+    std::env::var("CLOSE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(4000)
+}
+
+fn beside_threads(outside: fn(), inside: fn(&mut Executor), after: fn()) {
+    static WORKER: WorkerStorage<1, 1> = WorkerStorage::new();
+    static SCRIPT: ScriptedLoop<8> = ScriptedLoop::new();
+    static ENDED: AtomicBool = AtomicBool::new(false);
+    /// Also when a round fails.
+    struct Ends;
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            ENDED.store(true, Ordering::Relaxed);
+        }
+    }
+    // More threads than processors, so that some are off theirs at any moment.
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !ENDED.load(Ordering::Relaxed) {
+                    outside();
+                }
+            });
+        }
+        let _ends = Ends;
+        for round in 0..rounds() {
+            let mut executor = Executor::start(&WORKER, &SCRIPT, 0).expect("the last round has let it go");
+            *REMOTE.lock().unwrap() = Some(executor.remote());
+            inside(&mut executor);
+            for _ in 0..round % 4 {
+                executor.turn(Budget::POLL);
+            }
+            assert_eq!(executor.close(0).detached, 0);
+            after();
+        }
+    });
+}
+
+#[test]
+fn wakes_and_spawns_beside_a_close_lose_no_block() {
+    static SPAWNED: AtomicU32 = AtomicU32::new(0);
+    beside_threads(
+        || {
+            let waker = WAKER.lock().unwrap().clone();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+            let remote = *REMOTE.lock().unwrap();
+            if let Some(handle) = remote.and_then(|remote| ends::spawn_on(&remote).ok()) {
+                SPAWNED.fetch_add(1, Ordering::Relaxed);
+                handle.detach();
+            }
+        },
+        |executor| executor.enter(waits::spawn).expect("its block is back").detach(),
+        || {
+            assert_eq!(waits::memory().used, 0);
+            // The spawning thread may still hold its handle, or have been refused.
+            while ends::memory().used != 0 {
+                thread::yield_now();
+            }
+        },
+    );
+    assert!(SPAWNED.load(Ordering::Relaxed) > 0);
+}
