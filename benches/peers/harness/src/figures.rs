@@ -1,0 +1,63 @@
+//! Samples, and what is said of them.
+
+use std::collections::BTreeMap;
+
+/// One round's metrics by name.
+pub type Sample = BTreeMap<&'static str, f64>;
+
+/// One row of one peer.
+#[derive(Debug, Default, Clone)]
+pub struct Cell {
+    pub samples: Vec<Sample>,
+    /// Of the run that counts allocations and system calls.
+    pub counted: Sample,
+    /// Why it did not run.
+    pub failed: Option<String>,
+}
+
+/// The middle of some values, and between what half of them lie.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    pub low: f64,
+    pub median: f64,
+    pub high: f64,
+}
+
+impl Cell {
+    /// The spread of a metric over the rounds.
+    pub fn spread(&self, key: &str) -> Option<Spread> {
+        Spread::of(self.samples.iter().filter_map(|sample| sample.get(key).copied()).collect())
+    }
+
+    /// A metric's median over the rounds; or, of the counting run, its value.
+    pub fn value(&self, key: &str) -> Option<f64> {
+        self.spread(key).map(|spread| spread.median).or_else(|| self.counted.get(key).copied())
+    }
+
+    /// The mean: for what is sampled so coarsely that a single round says little.
+    pub fn mean(&self, key: &str) -> Option<f64> {
+        let values: Vec<f64> = self.samples.iter().filter_map(|sample| sample.get(key).copied()).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    }
+}
+
+impl Spread {
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let at = |quarter: usize| values.get(values.len() * quarter / 4).or(values.last()).copied();
+        Some(Self { low: at(1)?, median: at(2)?, high: at(3)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles() {
+        let spread = Spread::of((0..8).rev().map(f64::from).collect());
+        assert_eq!(spread, Some(Spread { low: 2.0, median: 4.0, high: 6.0 }));
+        assert_eq!(Spread::of(vec![]), None);
+        assert_eq!(Spread::of(vec![7.0]), Some(Spread { low: 7.0, median: 7.0, high: 7.0 }));
+    }
+}

@@ -1,0 +1,136 @@
+//! The page.
+
+use super::detail;
+use super::number::{or_dash, short};
+use super::reasons::reason;
+use super::verdict::{Summary, Verdict};
+use super::{GROUPS, Group};
+use crate::building::Build;
+use crate::run::{Results, Row};
+use std::fmt::Write;
+
+/// What is between these lines is the project's README's too; `.ci/readme-table` compares them.
+const BEGIN: &str = "<!-- figures: begin -->";
+const END: &str = "<!-- figures: end -->";
+
+pub fn page(builds: &[Build], results: &Results) -> String {
+    let mut page = String::from(
+        "# How unboxed compares\n\nWritten by `cargo run --release -p unboxed-peers -- run`; what is measured and how \
+         is in [benches/peers](../peers/README.md).\n",
+    );
+    if results.quick || results.rounds < 10 {
+        page += "\n**A first look with short rounds, not for quoting.**\n";
+    }
+    page += &facts(results);
+    page += &peers(builds);
+    page += &format!("\n## In short\n\n{BEGIN}\n\n{}\n{END}\n", in_short(builds, results));
+    page += &load(builds, results);
+    for group in GROUPS {
+        page += &section(group, builds, results);
+    }
+    page
+}
+
+fn facts(results: &Results) -> String {
+    let mut text = String::from("\n| | |\n|---|---|\n");
+    for (name, value) in &results.machine.facts {
+        let _ = writeln!(text, "| {name} | {value} |");
+    }
+    let _ = writeln!(text, "| rounds | {}, interleaved |", results.rounds);
+    let _ = writeln!(text, "| measuring took | {:.0} s |", results.seconds);
+    text
+}
+
+fn peers(builds: &[Build]) -> String {
+    let mut text =
+        String::from("\n## Who\n\n| | version | what | stripped program, bytes |\n|---|---|---|---|\n");
+    for build in builds {
+        let size = match &build.program {
+            Ok(program) => program.bytes.to_string(),
+            Err(error) => format!("**does not build**: {}", error.replace('|', "\\|")),
+        };
+        let _ = writeln!(text, "| {} | {} | {} | {size} |", build.name, build.version, build.peer.what);
+    }
+    text
+}
+
+/// Every row in one line: ours, the best of the others, and the bare loop.
+fn in_short(builds: &[Build], results: &Results) -> String {
+    let mut text = String::from(
+        "| | | unboxed | best other runtime | tokio | bare loop | times as good as the best other | |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for row in &results.rows {
+        let Some(summary) = Summary::of(row, builds) else { continue };
+        let best = named(summary.best);
+        let verdict = match summary.verdict() {
+            Some(Verdict::Won) => String::new(),
+            Some(Verdict::Even) => format!("even: {}", reason(&row.name)),
+            Some(Verdict::Lost) => format!("**lost**: {}", reason(&row.name)),
+            None => "no other has it".to_owned(),
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {best} | {} | {} | {} | {verdict} |",
+            row.name,
+            row.measure.unit(),
+            short(summary.ours),
+            or_dash(summary.tokio),
+            named(summary.bare),
+            or_dash(summary.ahead),
+        );
+    }
+    text
+}
+
+fn named(figure: Option<(&str, f64)>) -> String {
+    figure.map_or_else(|| "–".to_owned(), |(name, value)| format!("{} {name}", short(value)))
+}
+
+/// How far the load generator is from being what is measured.
+fn load(builds: &[Build], results: &Results) -> String {
+    let mut text = String::from(
+        "\n## Is the load generator fast enough?\n\nIts ceiling is its rate divided by the share of its processor \
+         that it used: what it would reach against a server that costs nothing. With few connections and at fixed \
+         rates it spins, and the share says nothing.\n\n| | fastest | its rate | the generator's ceiling | times the \
+         rate |\n|---|---|---|---|---|\n",
+    );
+    for row in &results.rows {
+        let spins = row.name.starts_with("echo-1x") || row.name.starts_with("echo-open");
+        let figures = builds.iter().zip(&row.cells).filter_map(|(build, cell)| {
+            let cell = cell.as_ref()?;
+            Some((build, cell.spread("rate")?.median, cell.spread("load_share")?.median))
+        });
+        let fastest = figures.max_by(|a, b| a.1.total_cmp(&b.1));
+        if let (Some((build, rate, share)), false) = (fastest, spins) {
+            let (ceiling, times) = (short(rate / share), 1.0 / share);
+            let short_of = if times < 1.5 { " **below 1.5**" } else { "" };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {ceiling} | {times:.2}{short_of} |",
+                row.name,
+                build.name,
+                short(rate)
+            );
+        }
+    }
+    text
+}
+
+fn section(group: &Group, builds: &[Build], results: &Results) -> String {
+    let rows: Vec<&Row> = results.rows.iter().filter(|row| group.has(&row.name)).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n## {0}\n\n![{0}]({1}.svg)\n", group.title, group.file);
+    for row in rows {
+        let _ = writeln!(text, "\n### {}\n\n{}; {}.\n", row.name, upper(row.what), row.measure.unit());
+        text += &detail::table(row, builds);
+    }
+    text
+}
+
+fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

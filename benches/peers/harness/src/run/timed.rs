@@ -1,0 +1,75 @@
+//! Programs that measure themselves.
+
+use super::Round;
+use crate::building::target;
+use crate::figures::Sample;
+use crate::program::{Processors, run_to_end};
+use crate::workloads::Kind;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+const FILE_BYTES: usize = 64 << 20;
+
+/// The file that is read at random.
+pub fn data_file() -> io::Result<PathBuf> {
+    let path = target().join("data");
+    if fs::metadata(&path).is_ok_and(|data| data.len() == FILE_BYTES as u64) {
+        return Ok(path);
+    }
+    let mut file = fs::File::create(&path)?;
+    let block: Vec<u8> = (0..1u32 << 20).map(|at| ((at * 31) >> 3) as u8).collect();
+    (0..FILE_BYTES / block.len()).try_for_each(|_| file.write_all(&block))?;
+    Ok(path)
+}
+
+/// One round.
+pub fn run(round: &Round<'_>) -> Result<Vec<(String, Sample)>, String> {
+    let Kind::Timed { items, quick, processors, .. } = &round.workload.kind else { unreachable!("timed") };
+    let items = if round.quick || round.page.is_some() { quick } else { items };
+    let values = [format!("items={items}"), format!("file={}", round.file.display())];
+    let alone = *processors == 1 && !round.build.peer.threads;
+    let processors = if alone { Processors::First } else { Processors::All };
+    let name = round.workload.program;
+    let text = run_to_end(round.build, round.program, name, &values, processors, round.page)?;
+    let samples: Vec<_> = text.lines().filter_map(sample).collect();
+    if samples.is_empty() { Err("printed no figures".to_owned()) } else { Ok(samples) }
+}
+
+/// `figure ROW items N key N ...`
+fn sample(line: &str) -> Option<(String, Sample)> {
+    let mut words = line.strip_prefix("figure ")?.split_whitespace();
+    let row = words.next()?.to_owned();
+    let mut values = std::collections::BTreeMap::new();
+    while let (Some(key), Some(value)) = (words.next(), words.next()) {
+        values.insert(key, value.parse::<f64>().ok()?);
+    }
+    let items = values.get("items").copied()?;
+    let per_item = |key: &str| values.get(key).map(|value| value / items);
+    let mut sample = Sample::new();
+    let mut put = |name, value: Option<f64>| value.map(|value| sample.insert(name, value));
+    put("ns", per_item("wall_ns"));
+    put("cpu_ns", per_item("cpu_ns"));
+    put("user_ns", per_item("user_us").map(|us| us * 1e3));
+    put("allocations", per_item("allocations"));
+    put("bytes", per_item("bytes"));
+    put("calls", per_item("calls"));
+    Some((row, sample))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_per_item() {
+        let (row, sample) =
+            sample("figure yield items 200 wall_ns 1000 cpu_ns 500 user_us 1 calls 3").expect("a row");
+        assert_eq!(row, "yield");
+        assert_eq!(sample["ns"], 5.0);
+        assert_eq!(sample["user_ns"], 5.0);
+        assert_eq!(sample["calls"], 0.015);
+        assert!(!sample.contains_key("bytes"));
+        assert!(super::sample("ready 80").is_none());
+    }
+}
