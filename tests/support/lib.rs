@@ -1,5 +1,6 @@
 //! Shared pieces of the integration tests: a scripted loop, a worker and a pool for each test.
 
+pub mod chaos;
 pub mod held;
 pub mod waits;
 
