@@ -39,9 +39,15 @@ mod header;
 #[cfg(not(loom))]
 mod join;
 #[cfg(not(loom))]
+mod line;
+#[cfg(not(loom))]
 mod pool;
 #[cfg(not(loom))]
 mod registry;
+#[cfg(not(loom))]
+mod reserve;
+#[cfg(not(loom))]
+mod spawn;
 #[cfg(not(loom))]
 pub mod support;
 #[cfg(not(loom))]
@@ -57,8 +63,10 @@ pub use {
     bytes::{Bytes, Lent},
     header::{Header, TaskCore, TaskRef},
     join::{AbortHandle, JoinError, JoinHandle},
-    pool::{PoolMemory, Reservation, Reserve, ReserveError, SpawnError},
+    pool::PoolMemory,
     registry::for_each_pool,
+    reserve::Reserve,
+    spawn::{Reservation, ReserveError, SpawnError},
     vtable::TaskVtable,
     yield_now::{YieldNow, yield_now},
 };

@@ -6,9 +6,9 @@
 use super::block::Block;
 pub use super::bytes::BytesToken;
 use super::header::{Header, TaskRef};
-pub use super::pool::Pool;
 use super::pool::{PoolControl, PoolInfo};
 use super::registry;
+pub use super::spawn::Pool;
 use core::cell::UnsafeCell;
 use core::future::Future;
 use core::marker::PhantomData;
