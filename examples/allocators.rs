@@ -29,9 +29,9 @@ async fn pooled() -> usize {
 
 static TABLE: TaskTable<4, 1> = TaskTable::new();
 static REGION: Bump<4096> = Bump::new();
-static BUMP: Arena<&Bump<4096>> = Arena::new("region", &REGION);
 static ROOMS: Slab<512, 4> = Slab::new();
-static SLAB: Arena<&Slab<512, 4>> = Arena::new("slab", &ROOMS);
+/// Counts what the user's allocator gives, and gives it a row in the memory map.
+static TALKATIVE: Arena<Talkative> = Arena::new("the user's", Talkative);
 
 /// An allocator of the user's own: here the system's, with a word to say.
 #[derive(Clone, Copy)]
@@ -61,14 +61,15 @@ async fn tell<F>(storage: &str, task: Result<JoinHandle<usize>, Exhausted<F>>) {
 }
 
 async fn on_all() {
+    REGION.name("for sessions");
     let address = pooled::spawn().expect("a block").await.expect("no panic");
     println!("{:<22} {address:#x}", "static pool");
-    tell("bump region, static", TABLE.spawn(&BUMP, session())).await;
-    tell("slab, static", TABLE.spawn(&SLAB, session())).await;
-    tell("the user's allocator", TABLE.spawn(Talkative, session())).await;
+    tell("bump region, static", TABLE.spawn(&REGION, session())).await;
+    tell("slab, static", TABLE.spawn(&ROOMS, session())).await;
+    tell("the user's allocator", TABLE.spawn(&TALKATIVE, session())).await;
     tell("the heap", TABLE.spawn(Heap, session())).await;
-    BUMP.seal();
-    tell("a sealed arena", TABLE.spawn(&BUMP, session())).await;
+    REGION.seal();
+    tell("a sealed arena", TABLE.spawn(&REGION, session())).await;
 }
 
 static RUNTIME: RuntimeCell<4> = RuntimeCell::new();

@@ -201,3 +201,50 @@ fn random_trees_agree_with_plain_recursion() {
         assert_eq!(block_on(tree(frames, Rng::new(seed), 5)), plain_tree(Rng::new(seed), 5));
     });
 }
+
+#[test]
+fn a_right_that_is_kept_outside_of_its_frame_gives_nothing_once_that_is_gone() {
+    static STACK: FrameStack<4096> = FrameStack::new();
+    let mut frames = STACK.frames().unwrap();
+    for leaks in [false, true] {
+        {
+            let mut kept = None;
+            let call = frames.call(|rest| {
+                kept = Some(rest);
+                std::future::ready(())
+            });
+            drop(call);
+            let mut kept = kept.unwrap();
+            // It would lie in memory that the level below has back.
+            let mut above = Box::pin(kept.call(|_| std::future::ready([7u8; 100])));
+            let output = above.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(matches!(output, Poll::Ready(Err(DepthExhausted { left: 0, .. }))), "{output:?}");
+            if leaks {
+                std::mem::forget(above);
+            }
+        }
+        assert_eq!(block_on(frames.call(|_| std::future::ready(1))), Ok(1));
+    }
+    drop(frames);
+    assert!(STACK.frames().is_some());
+}
+
+#[test]
+fn a_frame_above_a_kept_right_outlives_the_one_below_and_costs_its_level_the_room() {
+    static STACK: FrameStack<4096> = FrameStack::new();
+    let mut frames = STACK.frames().unwrap();
+    {
+        let mut kept = None;
+        let below = frames.call(|rest| {
+            kept = Some(rest);
+            std::future::ready(())
+        });
+        let mut kept = kept.unwrap();
+        let above = Box::pin(kept.call(|_| std::future::ready([7u8; 100])));
+        drop(below);
+        std::mem::forget(above);
+    }
+    assert!(block_on(frames.call(|_| std::future::ready(1))).is_err(), "the leaked frame stays");
+    drop(frames);
+    assert!(STACK.frames().is_none());
+}

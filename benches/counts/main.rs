@@ -11,11 +11,13 @@
 //! | `single` | the same for one task with one in flight: a turn of the worker each |
 //! | `echo`, `bare` | a request of one of 64 connections: by a task each, and by a bare loop over the ring |
 //! | `echoalone`, `barealone` | the same for one connection |
+//! | `arena`, `lone` | as `task`, with the bodies in an arena: 32 at a time, and one at a time, a turn of the worker each |
 //! | `local`, `mutex`, `rwlock`, `semaphore`, `notify`, `watch` | taken and given back, told and seen, by one task |
 //! | `handed`, `told`, `channel` | between two tasks: a mutex, a notification or a value there and back |
 //!
 //! Each function runs `CALLS` times, or one runs so many steps: its inclusive count over `CALLS` is the row.
 
+mod arena;
 mod echo;
 mod sync;
 
@@ -198,6 +200,7 @@ fn main() {
     count_joined(&mut runtime);
     count_alone(&mut runtime);
     count_single(&mut runtime);
+    arena::count_all(&mut runtime);
     sync::count_all(&mut runtime);
     echo::count_all(&mut runtime);
     println!("calls {CALLS}");

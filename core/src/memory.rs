@@ -1,12 +1,26 @@
 //! Where the memory is: every pool, table, arena and set of buffers that has been used.
 //!
-//! A static appears here at its first use, and stays (MAP-1). Nothing here allocates.
+//! A static appears here at its first use, and stays (MAP-1). Nothing here allocates. Memory of one's own appears too, with
+//! a [`MapNode`].
 //!
 //! ```
 //! # use unboxed_core as unboxed;
 //! println!("{}", unboxed::memory::text());
 //! println!("{}", unboxed::memory::json());
 //! ```
+//!
+//! | kind | what |
+//! |---|---|
+//! | tasks | a task's pool, or the headers and slots of a task table |
+//! | workers, spares | what schedulers and workers have |
+//! | files | a file table |
+//! | buffers | a pool of buffers |
+//! | region, slab, arena | bodies of tasks |
+//! | frames | a stack of frames |
+//! | runtime, bells, queues, parking | what the `unboxed` crate adds: a runtime's cell, its rings, blocking threads |
+//!
+//! What a program keeps in statics of its own (locks, channels, completions) has no row: those work wherever they lie, so
+//! they do not know that they are static.
 
 use crate::atomics::{AtomicPtr, Ordering};
 use core::fmt;
@@ -16,7 +30,7 @@ use spin::once::Once;
 /// One static.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// What kind: "tasks", "arena", "buffers", "files".
+    /// What kind; see the module's table.
     pub kind: &'static str,
     /// Its name, where it has one.
     pub name: &'static str,
@@ -26,6 +40,8 @@ pub struct Row {
     pub pieces: usize,
     /// Bytes of a piece; for a region, of all of it, 0 where that is not known.
     pub piece_bytes: usize,
+    /// Bytes beside the pieces: what they are managed by.
+    pub beside: usize,
     /// In use now: pieces, or bytes of a region.
     pub used: usize,
     /// The most that was in use at once.
@@ -35,18 +51,43 @@ pub struct Row {
 impl Row {
     /// Bytes of the whole.
     pub const fn bytes(&self) -> usize {
-        self.pieces * self.piece_bytes
+        self.pieces * self.piece_bytes + self.beside
     }
 }
 
 /// A static that tells of itself.
-pub(crate) trait Mapped: Sync {
-    fn row(&self) -> Row;
+pub trait Mapped: Sync {
+    /// Calls `tell` with each row. No lock may be held around it that `tell`, which prints, could want.
+    fn rows(&self, tell: &mut dyn FnMut(Row));
 }
 
 /// What links a static into the map.
+///
+/// ```
+/// # use unboxed_core as unboxed;
+/// use unboxed::memory::{self, MapNode, Mapped, Row};
+///
+/// /// A table of my own.
+/// struct Table {
+///     node: MapNode,
+///     places: [u64; 100],
+/// }
+///
+/// impl Mapped for Table {
+///     fn rows(&self, tell: &mut dyn FnMut(Row)) {
+///         let (kind, name, address) = ("mine", "places", self.places.as_ptr().addr());
+///         let beside = size_of::<Self>() - size_of_val(&self.places);
+///         tell(Row { kind, name, address, pieces: 100, piece_bytes: 8, beside, used: 0, used_max: 0 });
+///     }
+/// }
+///
+/// static TABLE: Table = Table { node: MapNode::new(), places: [0; 100] };
+///
+/// TABLE.node.show(&TABLE);
+/// assert!(memory::text().to_string().contains("places"));
+/// ```
 #[derive(Debug)]
-pub(crate) struct MapNode {
+pub struct MapNode {
     what: Once<Known>,
     next: AtomicPtr<MapNode>,
 }
@@ -55,7 +96,11 @@ struct Known(&'static dyn Mapped);
 
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.row().fmt(f)
+        let mut list = f.debug_list();
+        self.0.rows(&mut |row| {
+            list.entry(&row);
+        });
+        list.finish()
     }
 }
 
@@ -65,12 +110,19 @@ unsafe impl Send for Known {}
 /// MAP-1: a list that only grows: a node is pushed once, and is static.
 static MAP: AtomicPtr<MapNode> = AtomicPtr::new(ptr::null_mut());
 
+impl Default for MapNode {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl MapNode {
+    /// Not linked yet: all zeros.
     pub const fn new() -> Self {
         Self { what: Once::new(), next: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Makes `what` known, once. The node is a part of it.
+    /// Makes `what` known, once. The node is usually a part of it.
     #[inline]
     pub fn show(&'static self, what: &'static dyn Mapped) {
         if !self.what.is_completed() {
@@ -103,6 +155,7 @@ pub fn for_each(mut f: impl FnMut(Row)) {
             address: pool.address,
             pieces: pool.blocks as usize,
             piece_bytes: pool.block_bytes,
+            beside: pool.beside,
             used: pool.used as usize,
             used_max: pool.used_max as usize,
         });
@@ -114,6 +167,7 @@ pub fn for_each(mut f: impl FnMut(Row)) {
             address,
             pieces: table.entries as usize,
             piece_bytes: table.entry_bytes,
+            beside: table.beside,
             used: table.used as usize,
             used_max: table.used_max as usize,
         });
@@ -122,7 +176,7 @@ pub fn for_each(mut f: impl FnMut(Row)) {
     // SAFETY: MAP-1.
     while let Some(node) = unsafe { at.as_ref() } {
         if let Some(known) = node.what.get() {
-            f(known.0.row());
+            known.0.rows(&mut f);
         }
         at = node.next.load(Ordering::Relaxed);
     }
@@ -163,17 +217,30 @@ impl fmt::Display for Text {
     }
 }
 
+/// A text within quotes.
+struct JsonText<'a>(&'a str);
+
+impl fmt::Display for JsonText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '"' | '\\' => write!(f, "\\{c}"),
+            c if c < ' ' => write!(f, "\\u{:04x}", c as u32),
+            c => write!(f, "{c}"),
+        })
+    }
+}
+
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut comma, mut result) = ("", Ok(()));
         f.write_str("[")?;
         for_each(|row| {
-            let Row { kind, name, address, pieces, piece_bytes, used, used_max } = row;
+            let Row { kind, name, address, pieces, piece_bytes, beside, used, used_max } = row;
             let line = write!(
                 f,
                 "{comma}{{\"kind\":\"{kind}\",\"name\":\"{}\",\"address\":{address},\"bytes\":{},\"pieces\":{pieces},\
-                 \"piece_bytes\":{piece_bytes},\"used\":{used},\"used_max\":{used_max}}}",
-                name.escape_debug(),
+                 \"piece_bytes\":{piece_bytes},\"beside\":{beside},\"used\":{used},\"used_max\":{used_max}}}",
+                JsonText(name),
                 row.bytes(),
             );
             comma = ",";

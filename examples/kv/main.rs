@@ -20,16 +20,19 @@ static HEAP: Counting = Counting::new();
 
 fn main() {
     let options = Options::parse();
-    if options.memory {
-        options.print_memory_map();
-        return;
-    }
     let config = Config::new().entries(1024).workers(options.threads);
     let mut runtime = RUNTIME.start(config).unwrap_or_else(|error| {
         eprintln!("no runtime: {error}");
         std::process::exit(1);
     });
+    if options.memory {
+        Service::leak(&options, options.port);
+        server::show_pools();
+        options.print_memory_map();
+        return;
+    }
     runtime.block_on(run(&options));
+    println!("{}", unboxed::memory::text());
 }
 
 async fn run(options: &Options) {

@@ -90,21 +90,9 @@ impl Options {
         options
     }
 
-    /// Where every byte lies.
+    /// Where every byte lies; the runtime is started, and the service is there.
     pub fn print_memory_map(&self) {
-        let mut total = 0;
-        let mut line = |what: &str, bytes: usize| {
-            total += bytes;
-            println!("{bytes:>14}  {what}");
-        };
-        println!("{:>14}  what", "bytes");
-        line("keys, values, large requests and replies (--bytes)", self.bytes);
-        for pool in server::pools() {
-            let what = format!("{}: {} tasks of {} bytes", pool.name, pool.blocks, pool.block_bytes);
-            line(&what, pool.blocks as usize * pool.block_bytes);
-        }
-        line("the runtime: workers, root task's slots, spares, file table", size_of_val(&RUNTIME));
-        println!("{total:>14}  in all, besides the program, its stack and the ring's queues in the kernel");
+        println!("{}", unboxed::memory::text());
         println!();
         let used = self.connections * server::connection::memory().block_bytes;
         println!(
@@ -115,5 +103,6 @@ impl Options {
             "A key with its value takes cells of {CELL_BYTES} bytes: one for up to 96 bytes of both together,"
         );
         println!("then one more for each 124. One cell in sixteen is kept for replies and large requests.");
+        println!("Not here: the program, its threads' stacks, and what the kernel keeps of its own.");
     }
 }

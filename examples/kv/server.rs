@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 use unboxed::net::{TcpListener, TcpStream};
 use unboxed::op::{Error, Operation};
-use unboxed::task::{Bytes, PoolMemory};
+use unboxed::task::Bytes;
 use unboxed::time::{Instant, sleep, timeout};
 use unboxed::yield_now;
 use unboxed_kv::Step;
@@ -20,9 +20,11 @@ const REFUSAL: &[u8] = b"-ERR max number of clients reached\r\n";
 /// How long a connection that we close may go on sending, so that our last words are not lost with it.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Where the tasks lie.
-pub fn pools() -> [PoolMemory; 4] {
-    [connection::memory(), refuse::memory(), serve::memory(), sweep::memory()]
+/// The pools are in the memory map from the first look on.
+pub fn show_pools() {
+    for pool in [connection::memory, refuse::memory, serve::memory, sweep::memory] {
+        pool();
+    }
 }
 
 /// Accepts until it is aborted.

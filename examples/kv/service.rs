@@ -3,6 +3,8 @@
 use crate::options::Options;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use unboxed::memory::{MapNode, Mapped, Row};
+use unboxed_kv::store::CELL_BYTES;
 use unboxed_kv::{Db, Session};
 
 /// The database, behind a lock that nobody holds across an await: one batch of requests at a time.
@@ -10,16 +12,23 @@ use unboxed_kv::{Db, Session};
 pub struct Service {
     db: Mutex<Db<'static>>,
     began: Instant,
+    /// Where the database's memory lies, in bytes.
+    memory: (usize, usize),
+    node: MapNode,
 }
 
 impl Service {
     /// All memory that the service will ever have, for as long as the process lives.
     pub fn leak(options: &Options, port: u16) -> &'static Self {
         let memory = Box::leak(zeros(options.bytes).into_boxed_slice());
+        let place = (memory.as_ptr().addr(), memory.len());
         let mut db = Db::new(memory, options.connections);
         db.port = port;
         db.idle_seconds = options.timeout;
-        Box::leak(Box::new(Self { db: Mutex::new(db), began: Instant::now() }))
+        let (db, began, node) = (Mutex::new(db), Instant::now(), MapNode::new());
+        let service: &'static Self = Box::leak(Box::new(Self { db, began, memory: place, node }));
+        service.node.show(service);
+        service
     }
 
     /// The database, once it is ours. A panic within the engine may have left cells that nobody has any more, and
@@ -31,6 +40,28 @@ impl Service {
     /// Milliseconds since the start.
     pub fn now_ms(&self) -> u64 {
         self.began.elapsed().as_millis() as u64
+    }
+}
+
+/// Keys, values, large requests and replies.
+impl Mapped for Service {
+    fn rows(&self, tell: &mut dyn FnMut(Row)) {
+        let (total, used, used_max) = {
+            let db = self.db();
+            let cells = &db.store.cells;
+            (cells.total(), cells.used(), cells.used_max())
+        };
+        let (address, bytes) = self.memory;
+        tell(Row {
+            kind: "cells",
+            name: "keys, values, large requests and replies",
+            address,
+            pieces: total,
+            piece_bytes: CELL_BYTES,
+            beside: bytes - total * CELL_BYTES + size_of::<Self>(),
+            used,
+            used_max,
+        });
     }
 }
 

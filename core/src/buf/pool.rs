@@ -119,17 +119,18 @@ impl<const N: usize, const SIZE: usize> BufPool<N, SIZE> {
 }
 
 impl<const N: usize, const SIZE: usize> Mapped for BufPool<N, SIZE> {
-    fn row(&self) -> Row {
+    fn rows(&self, tell: &mut dyn FnMut(Row)) {
         let BufPoolMemory { buffers, buffer_bytes, used, used_max } = self.memory();
-        Row {
+        tell(Row {
             kind: "buffers",
             name: "",
-            address: self.buffers.as_ptr().addr(),
+            address: core::ptr::from_ref(self).addr(),
             pieces: buffers as usize,
             piece_bytes: buffer_bytes,
+            beside: size_of::<Self>() - size_of_val(&self.buffers),
             used: used as usize,
             used_max: used_max as usize,
-        }
+        });
     }
 }
 

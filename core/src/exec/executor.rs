@@ -53,6 +53,7 @@ impl Executor {
         event_loop: &'static dyn EventLoop,
         spares_per_task: u32,
     ) -> Result<Self, StartError> {
+        storage.node.show(storage);
         if !storage.alone.open(1, Mode::PerCore, Idle::Sleep) {
             return Err(StartError);
         }

@@ -4,8 +4,11 @@ use super::executor::{Executor, StartError};
 use super::idle::Idle;
 use super::remote::Remote;
 use super::scheduler::{Mode, Scheduler, WORKERS_MAX};
-use super::worker::WorkerStorage;
+use super::worker::{IDLE, WorkerStorage};
+use crate::atomics::Ordering;
 use crate::event_loop::EventLoop;
+use crate::memory::{MapNode, Mapped, Row};
+use crate::op::Slot;
 
 /// The memory of up to `WORKERS` workers; see [`WorkerStorage`] for the other numbers.
 ///
@@ -14,6 +17,7 @@ use crate::event_loop::EventLoop;
 pub struct SchedulerStorage<const WORKERS: usize, const ROOT_OPS: usize = 16, const SPARES: usize = 64> {
     scheduler: Scheduler,
     workers: [WorkerStorage<ROOT_OPS, SPARES>; WORKERS],
+    node: MapNode,
 }
 
 impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize>
@@ -22,7 +26,11 @@ impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize>
     /// Storage for that many workers.
     pub const fn new() -> Self {
         const { assert!(0 < WORKERS && WORKERS <= WORKERS_MAX, "a scheduler has 1 to 32 workers") };
-        Self { scheduler: Scheduler::new(), workers: [const { WorkerStorage::new() }; WORKERS] }
+        Self {
+            scheduler: Scheduler::new(),
+            workers: [const { WorkerStorage::new() }; WORKERS],
+            node: MapNode::new(),
+        }
     }
 
     /// Opens the scheduler for `workers` workers, each of which then [`start`](Self::start)s on its thread.
@@ -38,6 +46,7 @@ impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize>
             workers <= WORKERS,
             "unboxed: this storage has room for {WORKERS} workers, not for {workers}"
         );
+        self.node.show(self);
         if self.scheduler.open(workers, mode, idle) {
             Ok(Remote::new(&self.scheduler))
         } else {
@@ -83,4 +92,52 @@ impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize> Default
     fn default() -> Self {
         Self::new()
     }
+}
+
+impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize> Mapped
+    for SchedulerStorage<WORKERS, ROOT_OPS, SPARES>
+{
+    fn rows(&self, tell: &mut dyn FnMut(Row)) {
+        let address = core::ptr::from_ref(self).addr();
+        tell_workers(&self.workers, address, size_of::<Self>() - size_of_val(&self.workers), tell);
+    }
+}
+
+impl<const ROOT_OPS: usize, const SPARES: usize> Mapped for WorkerStorage<ROOT_OPS, SPARES> {
+    fn rows(&self, tell: &mut dyn FnMut(Row)) {
+        let address = core::ptr::from_ref(self).addr();
+        tell_workers(core::slice::from_ref(self), address, 0, tell);
+    }
+}
+
+/// Workers with their root tasks' blocks, and, as another row, their spares.
+fn tell_workers<const ROOT_OPS: usize, const SPARES: usize>(
+    workers: &[WorkerStorage<ROOT_OPS, SPARES>],
+    address: usize,
+    beside: usize,
+    tell: &mut dyn FnMut(Row),
+) {
+    let spare_bytes = size_of::<Slot>();
+    let started = workers.iter().filter(|w| w.worker.life.load(Ordering::Relaxed) != IDLE).count();
+    let ever = workers.iter().filter(|w| w.worker.was_started()).count();
+    tell(Row {
+        kind: "workers",
+        name: "",
+        address,
+        pieces: workers.len(),
+        piece_bytes: size_of::<WorkerStorage<ROOT_OPS, SPARES>>() - SPARES * spare_bytes,
+        beside,
+        used: started,
+        used_max: ever,
+    });
+    tell(Row {
+        kind: "spares",
+        name: "",
+        address: workers.first().map_or(address, |first| first.spares.as_ptr().addr()),
+        pieces: workers.len() * SPARES,
+        piece_bytes: spare_bytes,
+        beside: 0,
+        used: workers.iter().map(|w| w.worker.spares_used() as usize).sum(),
+        used_max: workers.iter().map(|w| w.worker.spares_max() as usize).sum(),
+    });
 }

@@ -8,6 +8,7 @@ use super::share::RING;
 use super::stats::{Stats, count};
 use crate::atomics::{AtomicU32, Ordering, SharedPtr};
 use crate::event_loop::{Descriptor, Doorbell, EventLoop};
+use crate::memory::MapNode;
 use crate::op::{Queued, Slot};
 use crate::queue::{Inbox, LocalQueue, StealQueue};
 use crate::task::{Header, TaskRef};
@@ -31,6 +32,7 @@ pub struct WorkerStorage<const ROOT_OPS: usize = 16, const SPARES: usize = 64> {
     pub(crate) worker: Worker,
     pub(crate) root: RootBlock<ROOT_OPS>,
     pub(crate) spares: [Slot; SPARES],
+    pub(super) node: MapNode,
 }
 
 impl<const ROOT_OPS: usize, const SPARES: usize> WorkerStorage<ROOT_OPS, SPARES> {
@@ -42,6 +44,7 @@ impl<const ROOT_OPS: usize, const SPARES: usize> WorkerStorage<ROOT_OPS, SPARES>
             worker: Worker::new(),
             root: RootBlock::new(),
             spares: [const { Slot::new() }; SPARES],
+            node: MapNode::new(),
         }
     }
 }
@@ -88,6 +91,7 @@ pub struct Worker {
     /// Written before the worker is enlisted.
     spares: SharedPtr<Slot>,
     spares_len: AtomicU32,
+    spares_max: AtomicU32,
     pub(crate) spares_per_task: Cell<u32>,
     pub(crate) in_flight: Cell<u32>,
     pub(crate) root: Cell<*const Header>,
@@ -137,6 +141,7 @@ impl Worker {
             full: SlotList::new(),
             spares: SharedPtr::null(),
             spares_len: AtomicU32::new(0),
+            spares_max: AtomicU32::new(0),
             spares_per_task: Cell::new(0),
             in_flight: Cell::new(0),
             root: Cell::new(ptr::null()),
@@ -153,6 +158,11 @@ impl Worker {
     pub(crate) fn scheduler(&self) -> &'static Scheduler {
         // SAFETY: SCHED-1: it lies in the same static as the worker.
         unsafe { &*self.scheduler.get() }
+    }
+
+    /// Whether it ever was.
+    pub(super) fn was_started(&self) -> bool {
+        !self.scheduler.get().is_null()
     }
 
     /// Joins a scheduler, before the worker's first task.
@@ -302,7 +312,19 @@ impl Worker {
         let slot = spares.iter().find(nobodys)?;
         taken.set(taken.get() + 1);
         count(&self.stats.spares_taken);
+        // This one is not its task's yet.
+        self.spares_max.fetch_max(self.spares_used() + 1, Ordering::Relaxed);
         Some(slot)
+    }
+
+    /// Spares that belong to a task now.
+    pub(super) fn spares_used(&self) -> u32 {
+        self.spares().iter().filter(|slot| !slot.owner.get().is_null()).count() as u32
+    }
+
+    /// The most that did at once.
+    pub(super) fn spares_max(&self) -> u32 {
+        self.spares_max.load(Ordering::Relaxed)
     }
 
     /// The spares of all workers among which a task moves.

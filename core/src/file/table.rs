@@ -22,6 +22,8 @@ pub struct TableControl {
 struct Inner {
     entries: *const FileEntry,
     count: u32,
+    /// Of the whole table.
+    bytes: usize,
     free: Option<&'static FileEntry>,
     fresh: u32,
     used: u32,
@@ -47,6 +49,8 @@ pub struct FileTableMemory {
     pub entries: u32,
     /// Bytes of one.
     pub entry_bytes: usize,
+    /// Bytes of the table beside its entries.
+    pub beside: usize,
     /// In use now.
     pub used: u32,
     /// The most that were in use at once.
@@ -63,6 +67,7 @@ impl<const N: usize> FileTable<N> {
         let inner = Inner {
             entries: ptr::null(),
             count: 0,
+            bytes: 0,
             free: None,
             fresh: 0,
             used: 0,
@@ -91,6 +96,7 @@ impl<const N: usize> FileTable<N> {
             let first = inner.entries.is_null();
             inner.entries = self.entries.as_ptr();
             inner.count = N as u32;
+            inner.bytes = size_of::<Self>();
             first
         };
         if first {
@@ -179,6 +185,7 @@ impl TableControl {
         FileTableMemory {
             entries: inner.count,
             entry_bytes: size_of::<FileEntry>(),
+            beside: inner.bytes - inner.count as usize * size_of::<FileEntry>(),
             used: inner.used,
             used_max: inner.used_max,
             refused: inner.refused,

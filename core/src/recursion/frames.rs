@@ -9,8 +9,11 @@
 //! opposite order. FRAME-2: a leaked frame's memory is never used again. `live` counts the frames of the whole
 //! stack; a call that ends and finds more of them than there were before it knows that one above was leaked,
 //! and leaves no room on its level. A stack with frames is not given back: a static one stays taken, and a
-//! task's block is never released.
+//! task's block is never released. FRAME-3: a level calls only while `live` is its own depth, which it raises in the
+//! same step. So one whose own frame is gone, because its right was kept outside, puts nothing into memory that the level
+//! below has back.
 
+use crate::memory::{MapNode, Mapped, Row};
 use crate::task::{Bytes, TaskRef, unref};
 use core::cell::{Cell, UnsafeCell};
 use core::future::Future;
@@ -19,6 +22,7 @@ use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll};
+use spin::once::Once;
 
 /// The stack has no room for another frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +69,33 @@ impl core::error::Error for DepthExhausted {}
 #[repr(C, align(64))]
 pub struct FrameStack<const BYTES: usize> {
     region: UnsafeCell<MaybeUninit<[u8; BYTES]>>,
-    live: AtomicUsize,
+    counts: Counts,
     taken: AtomicBool,
+    node: MapNode,
+    name: Once<&'static str>,
+}
+
+/// What a whole stack counts: in its static, or at the beginning of the task's bytes.
+#[derive(Debug)]
+struct Counts {
+    /// Frames.
+    live: AtomicUsize,
+    /// Bytes up to the end of the last frame, now and at most; for memory maps.
+    top: AtomicUsize,
+    top_max: AtomicUsize,
+}
+
+impl Counts {
+    const fn new() -> Self {
+        Self { live: AtomicUsize::new(0), top: AtomicUsize::new(0), top_max: AtomicUsize::new(0) }
+    }
+
+    fn grow(&self, top: usize) {
+        self.top.store(top, Ordering::Relaxed);
+        if top > self.top_max.load(Ordering::Relaxed) {
+            self.top_max.store(top, Ordering::Relaxed);
+        }
+    }
 }
 
 // SAFETY: FRAME-1, and `taken` gives the region to one recursion at a time.
@@ -83,17 +112,24 @@ impl<const BYTES: usize> FrameStack<BYTES> {
     /// An empty stack.
     pub const fn new() -> Self {
         let region = UnsafeCell::new(MaybeUninit::uninit());
-        Self { region, live: AtomicUsize::new(0), taken: AtomicBool::new(false) }
+        let taken = AtomicBool::new(false);
+        Self { region, counts: Counts::new(), taken, node: MapNode::new(), name: Once::new() }
+    }
+
+    /// Names it, for memory maps: once; later it changes nothing.
+    pub fn name(&self, name: &'static str) {
+        self.name.call_once(|| name);
     }
 
     /// The stack, for one recursion; none while another uses it, or after one has leaked a frame in it.
     pub fn frames(&'static self) -> Option<Frames<'static>> {
+        self.node.show(self);
         let free = !self.taken.swap(true, Ordering::Acquire);
         free.then(|| Frames {
             base: self.region.get().cast(),
-            top: 0,
+            level: Level { top: 0, depth: 0 },
             end: BYTES,
-            live: &raw const self.live,
+            counts: &raw const self.counts,
             root: Root::Static(&self.taken),
             region: PhantomData,
         })
@@ -103,6 +139,21 @@ impl<const BYTES: usize> FrameStack<BYTES> {
 impl<const BYTES: usize> Default for FrameStack<BYTES> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl<const BYTES: usize> Mapped for FrameStack<BYTES> {
+    fn rows(&self, tell: &mut dyn FnMut(Row)) {
+        tell(Row {
+            kind: "frames",
+            name: self.name.get().copied().unwrap_or_default(),
+            address: core::ptr::from_ref(self).addr(),
+            pieces: 1,
+            piece_bytes: BYTES,
+            beside: size_of::<Self>() - BYTES,
+            used: self.counts.top.load(Ordering::Relaxed),
+            used_max: self.counts.top_max.load(Ordering::Relaxed),
+        });
     }
 }
 
@@ -119,12 +170,18 @@ enum Root {
 #[derive(Debug)]
 pub struct Frames<'r> {
     base: *mut u8,
-    top: usize,
+    level: Level,
     end: usize,
-    /// In the stack's static, or at the beginning of the task's bytes.
-    live: *const AtomicUsize,
+    counts: *const Counts,
     root: Root,
     region: PhantomData<&'r mut [u8]>,
+}
+
+/// Where a level's frames begin, and how many frames there are below.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    top: usize,
+    depth: usize,
 }
 
 // SAFETY: FRAME-1: an exclusive right to the region above `top`.
@@ -138,27 +195,28 @@ impl<'t> Frames<'t> {
             return None;
         }
         let (task, data, len) = bytes.into_region();
-        let skip = data.align_offset(align_of::<AtomicUsize>());
-        let base = data.wrapping_add(skip + size_of::<AtomicUsize>());
-        let end = len.checked_sub(skip + size_of::<AtomicUsize>())?;
-        let live = data.wrapping_add(skip).cast::<AtomicUsize>();
+        let skip = data.align_offset(align_of::<Counts>());
+        let base = data.wrapping_add(skip + size_of::<Counts>());
+        let end = len.checked_sub(skip + size_of::<Counts>())?;
+        let counts = data.wrapping_add(skip).cast::<Counts>();
         // SAFETY: BYTES-2: inside the bytes, which are ours; aligned.
-        unsafe { live.write(AtomicUsize::new(0)) };
+        unsafe { counts.write(Counts::new()) };
         // FRAME-2: until the last frame is gone the block must not be another task's.
         task.header().refs.add(1);
-        Some(Self { base, top: 0, end, live, root: Root::Block(task), region: PhantomData })
+        let level = Level { top: 0, depth: 0 };
+        Some(Self { base, level, end, counts, root: Root::Block(task), region: PhantomData })
     }
 }
 
 impl Frames<'_> {
     /// Bytes that are left for deeper frames.
     pub fn left(&self) -> usize {
-        self.end - self.top
+        self.end - self.level.top
     }
 
-    fn live(&self) -> &AtomicUsize {
+    fn counts(&self) -> &Counts {
         // SAFETY: FRAME-2: it lives as long as a frame or a level's right does.
-        unsafe { &*self.live }
+        unsafe { &*self.counts }
     }
 
     /// Builds a future in a frame of its own, with the rest of the stack for itself. Await what comes back.
@@ -166,41 +224,52 @@ impl Frames<'_> {
     /// For a recursion to be `Send`, its function says so: `fn f(..) -> impl Future<Output = T> + Send`.
     ///
     /// # Errors
-    /// The call's output is [`DepthExhausted`] when the frame does not fit; then `f` is not called.
+    /// The call's output is [`DepthExhausted`] when the frame does not fit; then `f` is not called. The same, with
+    /// nothing left, from a right that was kept outside of its own frame, once that is gone.
     pub fn call<'c, F, Fut>(&'c mut self, f: F) -> Call<'c, Fut::Output>
     where
         F: FnOnce(Frames<'c>) -> Fut,
         Fut: Future + Send + 'c,
     {
-        let from = self.base.wrapping_add(self.top);
-        let start = self.top.saturating_add(from.align_offset(align_of::<Fut>()));
-        let after = start.saturating_add(size_of::<Fut>());
-        if after > self.end {
-            return Call(Err(DepthExhausted { needed: size_of::<Fut>(), left: self.left() }));
+        let before = self.level;
+        let needed = size_of::<Fut>();
+        let from = self.base.wrapping_add(before.top);
+        let start = before.top.saturating_add(from.align_offset(align_of::<Fut>()));
+        let after = Level { top: start.saturating_add(needed), depth: before.depth + 1 };
+        if after.top > self.end {
+            return Call(Err(DepthExhausted { needed, left: self.left() }));
         }
-        let live = self.live;
-        let rest = Frames {
+        if self.counts().live.load(Ordering::Relaxed) != before.depth {
+            return Call(Err(DepthExhausted { needed, left: 0 }));
+        }
+        let future = f(Frames {
             base: self.base,
-            top: after,
+            level: after,
             end: self.end,
-            live,
+            counts: self.counts,
             root: Root::None,
             region: PhantomData,
-        };
-        let future = f(rest);
+        });
+        // FRAME-3: with the end of this level's own frame, on another thread, only one of the two comes first.
+        let live = &self.counts().live;
+        let raised = live.compare_exchange(before.depth, after.depth, Ordering::Relaxed, Ordering::Relaxed);
+        if raised.is_err() {
+            return Call(Err(DepthExhausted { needed, left: 0 }));
+        }
         let frame = self.base.wrapping_add(start);
         // SAFETY: FRAME-1: inside the region, aligned, above every frame that lives.
         unsafe { frame.cast::<Fut>().write(future) };
-        let depth = self.live().fetch_add(1, Ordering::Relaxed);
-        let (before, end) = (core::mem::replace(&mut self.top, after), self.end);
-        let top = Cell::from_mut(&mut self.top);
-        Call(Ok(Frame { frame, poll: poll::<Fut>, drop: drop_frame::<Fut>, live, depth, top, before, end }))
+        self.counts().grow(after.top);
+        self.level = after;
+        let (counts, end) = (self.counts, self.end);
+        let level = Cell::from_mut(&mut self.level);
+        Call(Ok(Frame { frame, poll: poll::<Fut>, drop: drop_frame::<Fut>, counts, level, before, end }))
     }
 }
 
 impl Drop for Frames<'_> {
     fn drop(&mut self) {
-        if matches!(self.root, Root::None) || self.live().load(Ordering::Relaxed) != 0 {
+        if matches!(self.root, Root::None) || self.counts().live.load(Ordering::Relaxed) != 0 {
             // FRAME-2: another level's, or a frame was leaked.
             return;
         }
@@ -230,12 +299,10 @@ struct Frame<'c, T> {
     frame: *mut u8,
     poll: unsafe fn(*mut u8, &mut Context<'_>) -> Poll<T>,
     drop: unsafe fn(*mut u8),
-    live: *const AtomicUsize,
-    /// Frames that lived before this one.
-    depth: usize,
-    /// The level's top, what it was before, and the most that it can be.
-    top: &'c Cell<usize>,
-    before: usize,
+    counts: *const Counts,
+    /// The level that called, what it was before, and the most that its top can be.
+    level: &'c Cell<Level>,
+    before: Level,
     end: usize,
 }
 
@@ -271,8 +338,15 @@ impl<T> Drop for Frame<'_, T> {
             fn drop(&mut self) {
                 let frame = self.0;
                 // SAFETY: FRAME-2.
-                let live = unsafe { &*frame.live }.fetch_sub(1, Ordering::Relaxed) - 1;
-                frame.top.set(if live == frame.depth { frame.before } else { frame.end });
+                let counts = unsafe { &*frame.counts };
+                let live = counts.live.fetch_sub(1, Ordering::Relaxed) - 1;
+                let before = frame.before;
+                let leaked = live != before.depth;
+                let top = if leaked { frame.end } else { before.top };
+                frame.level.set(Level { top, ..before });
+                if !leaked {
+                    counts.top.store(top, Ordering::Relaxed);
+                }
             }
         }
         let _lower = Lower(self);

@@ -35,6 +35,11 @@ pub unsafe trait BodyAlloc: Clone + Send + 'static {
     fn is_sealed(&self) -> bool {
         false
     }
+
+    /// Whether it tells of itself in memory maps.
+    fn is_mapped(&self) -> bool {
+        false
+    }
 }
 
 /// Why there was no room for a task.

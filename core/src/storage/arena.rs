@@ -1,24 +1,26 @@
-//! An arena: some storage for bodies, counted, that can be sealed.
+//! An arena over an allocator that does not count: the user's, another crate's, the heap.
 //!
 //! ARENA-1: `live` and `bytes` count a body from before its memory is taken until after it is given back, so
 //! whoever finds zero finds the storage empty. The storage is the user's: it is never called under the counts'
-//! lock. A body costs the lock once on its way in and once on its way out, hence `bytes_max` is brought up to
-//! date where `bytes` is about to sink, or is asked for.
+//! lock.
 
 use super::alloc::BodyAlloc;
+use super::counts::{ArenaMemory, Counts, InUse};
 use crate::memory::{MapNode, Mapped, Row};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use spin::mutex::SpinMutex;
 
-/// Counts and limits a storage. Put it in a static, and spawn with a reference to it.
+/// Counts and limits an allocator. Put it in a static, and spawn with a reference to it.
+///
+/// A [`Slab`](super::Slab) and a [`Bump`](super::Bump) region count for themselves, and need none.
 ///
 /// ```
+/// # #[cfg(feature = "alloc")] {
 /// # use unboxed_core as unboxed;
-/// use unboxed::storage::{Arena, Bump, TaskTable};
+/// use unboxed::storage::{Arena, Heap, Reason, TaskTable};
 ///
-/// static REGION: Bump<4096> = Bump::new();
-/// static ARENA: Arena<&Bump<4096>> = Arena::new("bodies", &REGION);
+/// static ARENA: Arena<Heap> = Arena::new("sessions", Heap);
 /// static TASKS: TaskTable<16, 2> = TaskTable::new();
 ///
 /// async fn session(number: u32) -> u32 {
@@ -26,7 +28,8 @@ use spin::mutex::SpinMutex;
 /// }
 ///
 /// let refused = TASKS.spawn(&ARENA, session(1)).unwrap_err();
-/// assert_eq!(refused.reason, unboxed::storage::Reason::NoRuntime);
+/// assert_eq!(refused.reason, Reason::NoRuntime);
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Arena<A> {
@@ -36,50 +39,10 @@ pub struct Arena<A> {
     counts: SpinMutex<Counts>,
 }
 
-#[derive(Debug)]
-struct Counts {
-    live: usize,
-    bytes: usize,
-    bytes_max: usize,
-    refused: u64,
-    sealed: bool,
-}
-
-/// What an arena holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ArenaMemory {
-    /// Bodies in it.
-    pub live: usize,
-    /// Their bytes.
-    pub bytes: usize,
-    /// The most bytes that there were at once, with those that the storage was being asked for.
-    pub bytes_max: usize,
-    /// Bodies that found no room.
-    pub refused: u64,
-    /// Bytes that are left, where the storage knows.
-    pub left: Option<usize>,
-}
-
-/// The arena still holds bodies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InUse {
-    /// So many.
-    pub live: usize,
-}
-
-impl core::fmt::Display for InUse {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "the arena still holds {} bodies: abort or join their tasks first", self.live)
-    }
-}
-
-impl core::error::Error for InUse {}
-
 impl<A: BodyAlloc> Arena<A> {
     /// An arena over `alloc`; the name is for memory maps.
     pub const fn new(name: &'static str, alloc: A) -> Self {
-        let counts = Counts { live: 0, bytes: 0, bytes_max: 0, refused: 0, sealed: false };
-        Self { node: MapNode::new(), name, alloc, counts: SpinMutex::new(counts) }
+        Self { node: MapNode::new(), name, alloc, counts: SpinMutex::new(Counts::new()) }
     }
 
     /// From now on it refuses new bodies: for programs that start all tasks first. It cannot be undone, but
@@ -90,12 +53,8 @@ impl<A: BodyAlloc> Arena<A> {
 
     /// Counts, high-water mark, and what is left.
     pub fn memory(&self) -> ArenaMemory {
-        let (live, bytes, bytes_max, refused) = {
-            let mut counts = self.counts.lock();
-            counts.note_most();
-            (counts.live, counts.bytes, counts.bytes_max, counts.refused)
-        };
-        ArenaMemory { live, bytes, bytes_max, refused, left: self.alloc.left() }
+        let left = self.alloc.left();
+        self.counts.lock().memory(left)
     }
 
     /// Begins anew: a sealed arena is open again.
@@ -103,18 +62,7 @@ impl<A: BodyAlloc> Arena<A> {
     /// # Errors
     /// [`InUse`] while bodies live in it.
     pub fn reset(&self) -> Result<(), InUse> {
-        let mut counts = self.counts.lock();
-        if counts.live > 0 {
-            return Err(InUse { live: counts.live });
-        }
-        counts.sealed = false;
-        Ok(())
-    }
-}
-
-impl Counts {
-    fn note_most(&mut self) {
-        self.bytes_max = self.bytes_max.max(self.bytes);
+        self.counts.lock().reset()
     }
 }
 
@@ -122,7 +70,7 @@ impl Counts {
 struct Counted<'a> {
     counts: &'a SpinMutex<Counts>,
     bytes: usize,
-    /// It found no room: it was never one of the most, and is one of the refused.
+    /// It found no room.
     refused: bool,
 }
 
@@ -131,26 +79,27 @@ impl Drop for Counted<'_> {
         let mut counts = self.counts.lock();
         if self.refused {
             counts.refused += 1;
+            counts.remove_refused(self.bytes);
         } else {
-            counts.note_most();
+            counts.remove(self.bytes);
         }
-        counts.live -= 1;
-        counts.bytes -= self.bytes;
     }
 }
 
 impl<A: BodyAlloc + Sync> Mapped for Arena<A> {
-    fn row(&self) -> Row {
+    fn rows(&self, tell: &mut dyn FnMut(Row)) {
         let memory = self.memory();
-        Row {
+        tell(Row {
             kind: "arena",
             name: self.name,
             address: core::ptr::from_ref(self).addr(),
             pieces: 1,
-            piece_bytes: self.alloc.size().unwrap_or(0),
+            // A storage that is in the map itself is not counted twice.
+            piece_bytes: if self.alloc.is_mapped() { 0 } else { self.alloc.size().unwrap_or(0) },
+            beside: size_of::<Self>(),
             used: memory.bytes,
             used_max: memory.bytes_max,
-        }
+        });
     }
 }
 
@@ -162,11 +111,9 @@ unsafe impl<A: BodyAlloc + Sync> BodyAlloc for &'static Arena<A> {
         {
             let mut counts = self.counts.lock();
             if counts.sealed {
-                counts.refused += 1;
-                return None;
+                return counts.refuse();
             }
-            counts.live += 1;
-            counts.bytes += bytes;
+            counts.add(bytes);
         }
         let counted = Counted { counts: &self.counts, bytes, refused: true };
         let data = self.alloc.take(layout)?;
@@ -189,6 +136,10 @@ unsafe impl<A: BodyAlloc + Sync> BodyAlloc for &'static Arena<A> {
     }
 
     fn is_sealed(&self) -> bool {
-        self.counts.lock().sealed
+        self.counts.lock().sealed || self.alloc.is_sealed()
+    }
+
+    fn is_mapped(&self) -> bool {
+        true
     }
 }

@@ -3,7 +3,8 @@
 //! | storage | header and slots | body | for |
 //! |---|---|---|---|
 //! | `#[task(pool = N)]` | in the block | in the block | one kind of task, known at build time |
-//! | [`TaskTable`] and an [`Arena`] | in a static table | in a region, a slab, the user's allocator, the heap | tasks of many kinds |
+//! | [`TaskTable`] and a [`Bump`] or [`Slab`] | in a static table | in a static region, or in static blocks | tasks of many kinds |
+//! | [`TaskTable`] and an [`Arena`] | in a static table | in the user's allocator, another crate's, the heap | memory that somebody else manages |
 //! | [`TaskTable`] and [`scope`](fn@scope) | in a static table | on the stack of a blocking call | tasks that borrow |
 //! | [`ForeignTask`] | in a static table | wherever its owner likes | bodies that are not Rust |
 //!
@@ -14,6 +15,7 @@
 mod alloc;
 mod arena;
 mod bump;
+mod counts;
 mod foreign;
 #[cfg(feature = "alloc")]
 mod heap;
@@ -27,8 +29,9 @@ mod adapter;
 #[cfg(feature = "allocator-api2")]
 pub use adapter::Adapter;
 pub use alloc::{BodyAlloc, Exhausted, Reason};
-pub use arena::{Arena, ArenaMemory, InUse};
+pub use arena::Arena;
 pub use bump::Bump;
+pub use counts::{ArenaMemory, InUse};
 pub use foreign::{FOREIGN_DONE, FOREIGN_PENDING, ForeignBody, ForeignContext, ForeignTask};
 #[cfg(feature = "alloc")]
 pub use heap::Heap;

@@ -143,6 +143,7 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
             blocks: self.blocks.get().cast(),
             stride: size_of::<TableBlock<K>>(),
             count: N as u32,
+            beside: size_of::<Self>() - N * size_of::<TableBlock<K>>(),
             body_offset: 0,
             // Each spawn says it of its own task.
             pinned: false,

@@ -62,18 +62,22 @@ impl Line {
         Self { first: ptr::null(), last: ptr::null() }
     }
 
-    /// Hands a claimed block to the first, if there is one, and gives out its waker: the node may be gone as soon as
-    /// the lock is.
-    pub fn hand(&mut self, task: TaskRef) -> Option<Option<Waker>> {
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+
+    /// Hands a claimed block to the first, and gives out its waker: the node may be gone as soon as the lock is.
+    pub fn hand(&mut self, task: TaskRef) -> Option<Waker> {
         // SAFETY: WAITER-1.
-        let waiter = unsafe { self.first.as_ref() }?;
+        let waiter = unsafe { self.first.as_ref() }.expect("unboxed: the line is not empty");
         self.first = waiter.next.get();
         if self.first.is_null() {
             self.last = ptr::null();
         }
         waiter.linked.set(false);
         waiter.block.set(task.0);
-        Some(waiter.waker.take())
+        waiter.waker.take()
     }
 
     /// # Safety

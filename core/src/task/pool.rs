@@ -10,7 +10,7 @@ use super::vtable::TaskVtable;
 use crate::atomics::{AtomicPtr, Ordering};
 use core::ptr;
 use core::task::Waker;
-use spin::mutex::SpinMutex;
+use spin::mutex::{SpinMutex, SpinMutexGuard};
 use spin::once::Once;
 
 /// The part of a pool that knows nothing of the blocks' types.
@@ -39,6 +39,8 @@ pub(crate) struct PoolInfo {
     pub blocks: *const u8,
     pub stride: usize,
     pub count: u32,
+    /// Bytes of the static beside its blocks.
+    pub beside: usize,
     pub body_offset: usize,
     /// Its tasks stay on their thread.
     pub pinned: bool,
@@ -115,11 +117,11 @@ impl PoolControl {
         }
     }
 
+    /// POOL-3.
+    #[inline]
     pub(crate) fn give_back(&self, task: TaskRef) {
-        let waker = self.inner.lock().give_back(task);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let mut inner = self.inner.lock();
+        if inner.line.is_empty() { inner.push(task) } else { hand(inner, task) }
     }
 
     /// Use and high-water mark.
@@ -129,6 +131,7 @@ impl PoolControl {
             name: info.vtable.name,
             blocks: info.count,
             block_bytes: info.stride,
+            beside: info.beside,
             used: inner.used,
             used_max: inner.used_max,
             address: info.blocks.addr(),
@@ -153,6 +156,17 @@ impl Default for PoolControl {
     }
 }
 
+/// To the first in the line, which is woken after the lock (POOL-2).
+#[cold]
+#[inline(never)]
+fn hand(mut inner: SpinMutexGuard<'_, PoolInner>, task: TaskRef) {
+    let waker = inner.line.hand(task);
+    drop(inner);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
 impl PoolInner {
     #[inline]
     fn claim(&mut self, info: &PoolInfo) -> Option<TaskRef> {
@@ -172,16 +186,11 @@ impl PoolInner {
         Some(TaskRef(header))
     }
 
-    /// POOL-3; the waker is for after the lock.
     #[inline]
-    fn give_back(&mut self, task: TaskRef) -> Option<Waker> {
-        if let Some(waker) = self.line.hand(task) {
-            return waker;
-        }
+    fn push(&mut self, task: TaskRef) {
         task.header().next.store(self.free.cast_mut(), Ordering::Relaxed);
         self.free = task.0;
         self.used -= 1;
-        None
     }
 }
 
@@ -194,6 +203,8 @@ pub struct PoolMemory {
     pub blocks: u32,
     /// Bytes of one block, everything included.
     pub block_bytes: usize,
+    /// Bytes of the pool beside its blocks.
+    pub beside: usize,
     /// Blocks in use now.
     pub used: u32,
     /// The most that were in use at once.

@@ -124,6 +124,7 @@ pub unsafe fn pool_of<A, F: TaskFn<A>, const N: usize, const K: usize, const B: 
             blocks: storage.blocks.get().cast(),
             stride: size_of::<Block<F::Fut, K, B>>(),
             count: N as u32,
+            beside: size_of::<PoolStorage<SIZE>>() - SIZE,
             body_offset: Block::<F::Fut, K, B>::BODY_OFFSET,
             pinned,
             vtable: Block::<F::Fut, K, B>::vtable(name, core::ptr::from_ref(&storage.control).cast()),

@@ -50,6 +50,11 @@ impl ParamBlocks {
         }
     }
 
+    /// Bytes of them all.
+    pub(super) fn bytes(&self) -> usize {
+        self.count as usize * size_of::<Params>()
+    }
+
     /// The block whose turn it is.
     fn take(&self) -> *mut Params {
         let number = self.taken.get();

@@ -66,6 +66,7 @@ impl RingLoop {
         let entries = unsafe { ring.submission_shared() }.capacity() as u32;
         let params = ParamBlocks::map(entries)?;
         let bell = Bell::claim()?;
+        bell.note_queues(params.bytes() + queue_bytes(entries as usize, ring.params().cq_entries() as usize));
         // From here on nothing fails, so whatever is claimed or registered is given back by `close`.
         let handle = Handle::new(&ring);
         let sleep_flags = EnterFlags::GETEVENTS | no_iowait(&handle);
@@ -161,6 +162,16 @@ impl RingLoop {
         };
         if pushed { Ok(()) } else { Err(Full) }
     }
+}
+
+/// Bytes of the pages that a ring of so many entries has in common with the kernel: the submission entries, and
+/// both queues' indices with the completions.
+fn queue_bytes(submissions: usize, completions: usize) -> usize {
+    const PAGE: usize = 4096;
+    const HEADS: usize = 64;
+    let pages = |bytes: usize| bytes.next_multiple_of(PAGE);
+    let queues = HEADS + completions * size_of::<io_uring::cqueue::Entry>() + submissions * size_of::<u32>();
+    pages(submissions * size_of::<Entry>()) + pages(queues)
 }
 
 /// Whether an enter may say that a sleeping loop is not waiting for a disk (Linux 6.15); else its armed bell

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use unboxed_core::exec::{Remote, SchedulerStorage};
 use unboxed_core::file::FileTable;
+use unboxed_core::memory::{MapNode, Mapped, Row};
 
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Beyond its time, a worker's thread gets this long to get out of the kernel and end.
@@ -29,6 +30,7 @@ pub struct RuntimeCell<
     rings: [RingPlace; WORKERS],
     crew: Crew,
     taken: AtomicBool,
+    node: MapNode,
 }
 
 /// Why a runtime did not start.
@@ -108,6 +110,7 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
             rings: [const { RingPlace::new() }; WORKERS],
             crew: Crew::new(),
             taken: AtomicBool::new(false),
+            node: MapNode::new(),
         }
     }
 
@@ -117,6 +120,7 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
     /// # Errors
     /// [`StartError`]; whatever had started has ended then.
     pub fn start(&'static self, config: Config) -> Result<Runtime, StartError> {
+        self.node.show(self);
         if self.taken.swap(true, Ordering::Acquire) {
             return Err(StartError::InUse);
         }
@@ -190,5 +194,24 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
 {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What of the cell has no row of its own: where the rings lie, what the threads share. The rings' queues are the
+/// kernel's pages, and have a row each.
+impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize> Mapped
+    for RuntimeCell<FILES, WORKERS, ROOT_OPS, SPARES>
+{
+    fn rows(&self, tell: &mut dyn FnMut(Row)) {
+        tell(Row {
+            kind: "runtime",
+            name: "",
+            address: std::ptr::from_ref(self).addr(),
+            pieces: 1,
+            piece_bytes: size_of::<Self>() - size_of_val(&self.scheduler) - size_of_val(&self.files),
+            beside: 0,
+            used: usize::from(self.taken.load(Ordering::Relaxed)),
+            used_max: 1,
+        });
     }
 }

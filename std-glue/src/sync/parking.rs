@@ -7,6 +7,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 use std::time::Duration;
+use unboxed_core::memory::{MapNode, Mapped, Row};
 use unboxed_core::sync::ParkingWord;
 
 /// With more threads than words, some share one, and wake each other for nothing.
@@ -18,15 +19,39 @@ const YIELDS: u32 = 16;
 const NAP: Duration = Duration::from_micros(50);
 
 /// PARKING-1.
-static TABLE: [ParkingWord; WORDS] = [const { ParkingWord::new() }; WORDS];
+static TABLE: Table =
+    Table { words: [const { ParkingWord::new() }; WORDS], given: AtomicU32::new(0), node: MapNode::new() };
+
+struct Table {
+    words: [ParkingWord; WORDS],
+    /// Threads that have a word.
+    given: AtomicU32,
+    node: MapNode,
+}
+
+impl Mapped for Table {
+    fn rows(&self, tell: &mut dyn FnMut(Row)) {
+        let given = WORDS.min(self.given.load(Ordering::Relaxed) as usize);
+        tell(Row {
+            kind: "parking",
+            name: "words of blocking threads",
+            address: ptr::from_ref(self).addr(),
+            pieces: WORDS,
+            piece_bytes: size_of::<ParkingWord>(),
+            beside: size_of::<Self>() - size_of_val(&self.words),
+            used: given,
+            used_max: given,
+        });
+    }
+}
 
 fn word_of_this_thread() -> &'static ParkingWord {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
     thread_local! {
         static MINE: Cell<Option<&'static ParkingWord>> = const { Cell::new(None) };
     }
     MINE.get().unwrap_or_else(|| {
-        let word = &TABLE[NEXT.fetch_add(1, Ordering::Relaxed) as usize % WORDS];
+        TABLE.node.show(&TABLE);
+        let word = &TABLE.words[TABLE.given.fetch_add(1, Ordering::Relaxed) as usize % WORDS];
         MINE.set(Some(word));
         word
     })

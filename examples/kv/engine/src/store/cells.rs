@@ -68,6 +68,11 @@ impl<'m> Cells<'m> {
         self.used as usize
     }
 
+    /// The most that were in use at once: a fresh one is taken only while no other is free.
+    pub fn used_max(&self) -> usize {
+        self.fresh as usize - 1
+    }
+
     /// Whether a write may take `count` cells (CELLS-2).
     pub fn has(&self, count: usize) -> bool {
         self.has_beyond(count, self.reserve)
