@@ -111,7 +111,7 @@ fn a_spinning_worker_takes_from_another_and_is_never_rung() {
         yield_now().await;
     }
     one.enter(|| spawns::spawn().unwrap().detach());
-    one.turn(Budget { polls: 1, sleep: false });
+    one.turn(Budget { polls: 1, ..Budget::POLL });
     for _ in 0..10 {
         other.turn(Budget::SLEEP);
     }

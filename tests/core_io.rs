@@ -283,7 +283,7 @@ fn a_connection_that_came_is_kept_while_the_table_is_full() {
         }))
     });
     let mut task = pin!(task.unwrap());
-    ex.turn(unboxed::exec::Budget { polls: 1, sleep: false });
+    ex.turn(unboxed::exec::Budget { polls: 1, ..unboxed::exec::Budget::POLL });
     script.complete(script.pending(0).unwrap().token, 55);
     drain(&mut ex, script);
     let mut cx = Context::from_waker(Waker::noop());

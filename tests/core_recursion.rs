@@ -34,7 +34,7 @@ fn ten_million_rounds_in_one_block() {
     let _ = run::memory();
     let mut handle = ex.enter(|| count_down::spawn(10_000_000)).unwrap();
     while !handle.is_finished() {
-        ex.turn(unboxed::exec::Budget { polls: 100_000, sleep: false });
+        ex.turn(unboxed::exec::Budget { polls: 100_000, ..unboxed::exec::Budget::POLL });
     }
     let output = Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(output, Poll::Ready(Ok(10_000_000)));

@@ -60,7 +60,7 @@ impl Driver {
     }
 
     fn turn(&mut self, worker: usize, polls: u32) {
-        let turned = self.on(worker, |executor| executor.turn(Budget { polls, sleep: false }));
+        let turned = self.on(worker, |executor| executor.turn(Budget { polls, ..Budget::POLL }));
         if let Err(panic) = turned
             && panic.downcast_ref::<&str>() != Some(&"misbehaved")
         {

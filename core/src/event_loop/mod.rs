@@ -87,6 +87,14 @@ pub unsafe trait EventLoop {
     /// until there are none or the reaper is full.
     fn turn(&self, wait: Wait, reaper: &mut Reaper<'_>);
 
+    /// The thread is about to sleep outside, until the loop's file, or whatever its port waits for, is ready:
+    /// starts what was submitted, and listens, so that from now on each completion and each ring of the doorbell
+    /// makes it ready. False when a turn would bring something at once, and always for a loop that nobody can
+    /// wait for.
+    fn listen(&self) -> bool {
+        false
+    }
+
     /// The loop's monotonic clock, in nanoseconds.
     fn now(&self) -> u64;
 

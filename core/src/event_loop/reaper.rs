@@ -24,13 +24,15 @@ pub enum Completion {
 pub struct Reaper<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) reaped: u32,
+    /// The turn's budget.
+    pub(crate) most: u32,
 }
 
 impl Reaper<'_> {
     /// Whether the loop must stop and keep the rest for its next turn.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.worker.batch.is_full()
+        self.reaped >= self.most || self.worker.batch.is_full()
     }
 
     /// How many completions this turn has brought.

@@ -328,6 +328,10 @@ unsafe impl<const N: usize> EventLoop for ScriptedLoop<N> {
         }
     }
 
+    fn listen(&self) -> bool {
+        self.0.lock().events_len == 0
+    }
+
     fn now(&self) -> u64 {
         self.0.lock().now
     }

@@ -64,7 +64,7 @@ impl Closing {
         }
         let _outside = Outside::new();
         let late = |deadline: u64| worker.event_loop().now() >= deadline;
-        let budget = Budget { polls: 256, sleep };
+        let budget = Budget { sleep, ..Budget::POLL };
         match *self {
             Self::NotYet => {
                 let deadline = worker.event_loop().now().saturating_add(timeout_ns);
@@ -107,6 +107,7 @@ impl Closing {
 impl Worker {
     /// Takes no spawns any more.
     fn stop(&'static self) {
+        self.end_rest();
         self.life.store(CLOSING, Ordering::Relaxed);
         self.scheduler().request_close();
         self.open.set(None);

@@ -8,7 +8,7 @@ use super::scheduler::{Mode, Scheduler};
 use super::turn::{Budget, Turned};
 use super::worker::{CLOSING, IDLE, STARTED, Worker, WorkerStorage};
 use crate::atomics::Ordering;
-use crate::event_loop::EventLoop;
+use crate::event_loop::{EventLoop, Wait};
 use crate::sync::plain;
 use crate::task::{TaskRef, waker_of};
 use core::future::Future;
@@ -116,12 +116,36 @@ impl Executor {
         self.worker.turn(budget)
     }
 
+    /// Before the thread sleeps outside, in a loop of its own: starts what is queued, and announces the sleep.
+    ///
+    /// [`Wait::No`]: there is something to do, turn again. Otherwise the thread may sleep until the loop's file
+    /// is readable, and no longer than until that moment of the loop's clock; a completion, a wake and a spawn
+    /// from another thread, and [`enter`](Self::enter) make the file readable from now on. The next turn ends
+    /// the sleep. Who sleeps without asking, or in spite of the answer, loses nothing, but may sleep over what
+    /// is there. Asking without sleeping costs a call to the system.
+    ///
+    /// With several workers, the thread first looks for work elsewhere, once: how long to spin is the other loop's
+    /// affair, and not the [`Idle`](super::Idle) policy's.
+    ///
+    /// # Panics
+    /// When this thread is inside a turn already.
+    pub fn prepare_to_sleep(&mut self) -> Wait {
+        self.worker.prepare_to_sleep()
+    }
+
+    /// When something is to be done that no completion brings, in nanoseconds of the loop's clock: a timer, or
+    /// work on the wheel that comes before it.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.worker.wheel.next_deadline()
+    }
+
     /// Runs `f` with this worker as the thread's own, so that it may spawn.
     ///
     /// # Panics
     /// When this thread is inside a runtime already.
     pub fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let _entered = super::current::Entered::new(self.worker);
+        self.worker.disturb_rest();
         let result = f();
         // The next turn may be far away.
         self.worker.hand_over();

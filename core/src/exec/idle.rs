@@ -48,11 +48,12 @@ impl Worker {
     /// or the time for looking is not over.
     #[inline]
     pub(super) fn spins(&'static self, reaper: &mut Reaper<'_>) -> bool {
-        (self.spin_ns.get() != 0 && self.spin(reaper)) || self.looks_again()
+        self.spin_ns.get() != 0 && self.spin(reaper)
     }
 
     /// SHARE-2: one of the others may be stuck.
-    fn looks_again(&'static self) -> bool {
+    #[inline]
+    pub(super) fn looks_again(&'static self) -> bool {
         let again = self.shares() && self.watches() && !self.scheduler().is_closing();
         if again {
             pause();

@@ -44,6 +44,8 @@ mod orphan;
 #[cfg(not(loom))]
 mod remote;
 #[cfg(not(loom))]
+mod rest;
+#[cfg(not(loom))]
 mod root;
 #[cfg(not(loom))]
 mod scheduler;

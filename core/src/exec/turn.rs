@@ -12,15 +12,18 @@ use crate::task::{self, BODY_DONE, TaskRef, state};
 pub struct Budget {
     /// At most so many polls of tasks.
     pub polls: u32,
+    /// At most so many completions of operations; the rest stay with the loop for the next turn. A turn takes
+    /// no more than fit its batch of wakers in any case.
+    pub completions: u32,
     /// Whether the turn may sleep when there is nothing to do.
     pub sleep: bool,
 }
 
 impl Budget {
     /// A round of polls, and no sleep: for loops of one's own.
-    pub const POLL: Self = Self { polls: 256, sleep: false };
+    pub const POLL: Self = Self { polls: 256, completions: u32::MAX, sleep: false };
     /// A round of polls, and a sleep when nothing is left to do.
-    pub const SLEEP: Self = Self { polls: 256, sleep: true };
+    pub const SLEEP: Self = Self { polls: 256, completions: u32::MAX, sleep: true };
 }
 
 /// What one turn did.
@@ -38,6 +41,7 @@ impl Worker {
     /// See [`Executor::turn`](super::Executor::turn).
     pub(crate) fn turn(&'static self, budget: Budget) -> Turned {
         let _entered = Entered::new(self);
+        self.end_rest();
         if !self.batch.is_empty() || !self.orphans.is_empty() {
             // What a panic of the last turn left.
             self.dispatch();
@@ -49,7 +53,7 @@ impl Worker {
         }
         // A close looks at what has ended before its worker sleeps (CLOSE-4).
         let sleep = budget.sleep && (polls == 0 || self.life.load(Ordering::Relaxed) != CLOSING);
-        let completions = self.run_loop(sleep);
+        let completions = self.run_loop(sleep, budget.completions);
         self.dispatch();
         if self.searching.get() {
             // It was called, and others rely on its search (SCHED-2): the next turn may be far away.
@@ -132,10 +136,10 @@ impl Worker {
     }
 
     /// Submits, sleeps if it may, reaps, and fires timers.
-    fn run_loop(&'static self, sleep: bool) -> u32 {
+    fn run_loop(&'static self, sleep: bool, completions_max: u32) -> u32 {
         let event_loop = self.event_loop();
-        let mut reaper = Reaper { worker: self, reaped: 0 };
-        let wait = self.wait(sleep, &mut reaper);
+        let mut reaper = Reaper { worker: self, reaped: 0, most: completions_max };
+        let wait = self.wait(sleep, Some(&mut reaper));
         event_loop.turn(wait, &mut reaper);
         let reaped = reaper.reaped;
         if wait != Wait::No {
@@ -153,7 +157,9 @@ impl Worker {
         reaped
     }
 
-    fn wait(&'static self, sleep: bool, reaper: &mut Reaper<'_>) -> Wait {
+    /// How long the worker may sleep; if at all, its sleep is announced, and ends by [`wake_up`](Self::wake_up).
+    /// Without a reaper it does not look around before that.
+    pub(crate) fn wait(&'static self, sleep: bool, reaper: Option<&mut Reaper<'_>>) -> Wait {
         // An orphan holds a block for which somebody may wait.
         let idle = self.is_idle() && self.batch.is_empty() && self.full.is_empty() && self.orphans.is_empty();
         if !idle || self.root_has_ended() {
@@ -169,7 +175,7 @@ impl Worker {
         if deadline != u64::MAX && deadline <= self.event_loop().now() {
             return Wait::No;
         }
-        if self.spins(reaper) || !self.fall_asleep() {
+        if reaper.is_some_and(|reaper| self.spins(reaper)) || self.looks_again() || !self.fall_asleep() {
             return Wait::No;
         }
         if deadline == u64::MAX { Wait::Forever } else { Wait::Until(deadline) }
@@ -193,7 +199,7 @@ impl Worker {
         asleep
     }
 
-    fn wake_up(&self) {
+    pub(crate) fn wake_up(&self) {
         if !self.shares() {
             self.parker.awake();
         } else if self.scheduler().calls.wake(&self.parker) {

@@ -73,6 +73,8 @@ pub struct Worker {
     pub(crate) sharing: Cell<bool>,
     /// Whether it counts among the searchers (SCHED-2).
     pub(crate) searching: Cell<bool>,
+    /// Whether a sleep outside of the turn is announced (REST-1).
+    pub(crate) resting: Cell<bool>,
     /// How many tasks the ring holds when the next worker is called (SHARE-1).
     pub(crate) call_at: Cell<usize>,
     /// A victim with one task, its tick, and for how many looks it has been the same (SHARE-2).
@@ -128,6 +130,7 @@ impl Worker {
             index: Cell::new(0),
             sharing: Cell::new(false),
             searching: Cell::new(false),
+            resting: Cell::new(false),
             call_at: Cell::new(0),
             watched: Cell::new((0, 0, 0)),
             random: Cell::new(0),

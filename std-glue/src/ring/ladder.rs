@@ -17,12 +17,14 @@ pub struct RingConfig {
     pub cq_entries: Option<u32>,
     /// Only this rung, for tests; `None`: the first that the kernel knows.
     pub rung: Option<Rung>,
+    /// Whether the ring's file can be waited for, which leaves out the deferred rung.
+    pub pollable: bool,
 }
 
 impl RingConfig {
     /// 256 entries, twice as many completions, the best rung.
     pub const fn new() -> Self {
-        Self { entries: 256, cq_entries: None, rung: None }
+        Self { entries: 256, cq_entries: None, rung: None, pollable: false }
     }
 }
 
@@ -119,7 +121,8 @@ impl fmt::Display for SetupError {
                  than entries"
             }
             Self::NoRung => {
-                "the kernel refused every set of ring flags that was tried (EINVAL): force no rung"
+                "the kernel refused every set of ring flags that was tried (EINVAL): force no rung; a pollable \
+                 ring cannot have the deferred one"
             }
             Self::BellsUsedUp => "64 rings are open in this process, which is the limit: close one first",
             Self::Other(errno) => return write!(f, "io_uring_setup failed with error number {errno}"),
@@ -150,7 +153,7 @@ pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Rung), SetupError> 
         return Err(SetupError::Size);
     }
     for (rung, no_array) in TRIES {
-        if config.rung.is_some_and(|only| only != rung) {
+        if config.rung.is_some_and(|only| only != rung) || config.pollable && rung == Rung::Deferred {
             continue;
         }
         match attempt(rung, no_array, entries, cq_entries) {

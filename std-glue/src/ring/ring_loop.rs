@@ -2,6 +2,7 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::marker::PhantomData;
+use std::os::fd::{AsRawFd, RawFd};
 
 use io_uring::squeue::{Entry, Flags};
 use io_uring::{EnterFlags, IoUring};
@@ -29,7 +30,7 @@ pub struct RingLoop {
     pub(super) entries: u32,
     /// Places that operations may fill; the rest is for cancels.
     op_limit: u32,
-    rung: Rung,
+    pub(super) rung: Rung,
     /// Flags of every enter that may sleep.
     pub(super) sleep_flags: EnterFlags,
     /// For entries of our own whose success interests nobody.
@@ -215,6 +216,10 @@ unsafe impl EventLoop for RingLoop {
         self.take_turn(wait, reaper);
     }
 
+    fn listen(&self) -> bool {
+        self.listen_outside()
+    }
+
     #[inline]
     fn now(&self) -> u64 {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -252,6 +257,14 @@ unsafe impl EventLoop for RingLoop {
             self.bell.release();
             system.handle.release(&system.ring);
         }
+    }
+}
+
+/// Readable while a turn would bring completions, for a ring set up as
+/// [`pollable`](RingConfig::pollable) that [listens](EventLoop::listen). -1 once it is closed.
+impl AsRawFd for RingLoop {
+    fn as_raw_fd(&self) -> RawFd {
+        self.system().map_or(-1, |system| system.ring.as_raw_fd())
     }
 }
 

@@ -9,6 +9,7 @@ use io_uring::{EnterFlags, IoUring, cqueue};
 use unboxed_core::event_loop::{Completion, EventLoop, OpToken, Reaper, Wait};
 
 use super::encode::{self, TAG_BELL, TAG_BITS};
+use super::ladder::Rung;
 use super::ring_loop::{RingLoop, System};
 
 /// The kernel's internal "restart this call" numbers. They leak, from an interrupted open of a FIFO for one, and
@@ -59,11 +60,31 @@ impl RingLoop {
         }
     }
 
-    /// One enter that starts what is queued and waits for a completion (RING-5, RING-6).
-    fn sleep(&self, system: &System, wait: Wait) {
+    /// [`EventLoop::listen`]. The ring's file is readable while a completion is visible, and a ring of the bell is
+    /// one. Not under the deferred rung: there nothing wakes who polls the file until this thread enters.
+    pub(super) fn listen_outside(&self) -> bool {
+        let Some(system) = self.system().filter(|_| self.rung != Rung::Deferred) else { return false };
+        self.arm(system);
+        // SAFETY: RING-2: a view of this expression only.
+        let queued = unsafe { system.ring.submission_shared() }.len();
+        if queued > 0 {
+            system.enter(queued, 0, EnterFlags::empty());
+        }
+        let sight = Sight::of(&system.ring);
+        let quiet = self.armed.get() && sight.queued == 0 && !sight.visible && !sight.hidden;
+        // A turn that swallowed a ring has not looked at everything that it may have been rung for.
+        quiet & !self.rung_early.replace(false)
+    }
+
+    fn arm(&self, system: &System) {
         if !self.armed.get() && self.push(system, self.entries, &encode::listen(self.bell)).is_ok() {
             self.armed.set(true);
         }
+    }
+
+    /// One enter that starts what is queued and waits for a completion (RING-5, RING-6).
+    fn sleep(&self, system: &System, wait: Wait) {
+        self.arm(system);
         // SAFETY: RING-2: a view of this expression only.
         let queued = unsafe { system.ring.submission_shared() }.len();
         // Without a bell nobody may sleep: the queue is full and the kernel takes nothing, so reap and retry.

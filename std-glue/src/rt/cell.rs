@@ -175,7 +175,7 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
         let seat = bound.and_then(|()| {
             let start = |ring| self.scheduler.start(index, ring, config.spares_per_task);
             // SAFETY: RT-1: `taken` makes the places ours, and each index has one thread.
-            unsafe { self.rings[index].seat(config.ring, start) }
+            unsafe { self.rings[index].seat(config.ring_of(index), start) }
         });
         if seat.is_err() {
             self.scheduler.absent(index);

@@ -114,6 +114,17 @@ impl Config {
         self.idle.unwrap_or(if workers == 1 { Idle::Sleep } else { IDLE_OF_SEVERAL })
     }
 
+    /// Worker 0's ring can be waited for.
+    pub(super) const fn pollable(mut self) -> Self {
+        self.ring.pollable = true;
+        self
+    }
+
+    /// The ring of one worker: only the first one's thread may belong to another loop.
+    pub(super) const fn ring_of(&self, worker: usize) -> RingConfig {
+        RingConfig { pollable: self.ring.pollable && worker == 0, ..self.ring }
+    }
+
     /// The number of workers, for a storage with room for `most`.
     pub(super) fn workers_within(&self, most: usize) -> usize {
         match self.workers {

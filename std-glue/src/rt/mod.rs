@@ -9,6 +9,7 @@ mod cell;
 mod config;
 mod cpus;
 mod main;
+mod outside;
 mod runtime;
 mod seat;
 mod threads;
@@ -16,6 +17,7 @@ mod threads;
 pub use cell::{RuntimeCell, StartError};
 pub use config::Config;
 pub use main::run_main;
+pub use outside::{Pollable, Rest};
 pub use runtime::Runtime;
 pub use unboxed_core::exec::{Idle, Mode, Remote};
 

@@ -21,7 +21,7 @@ use unboxed_core::storage::ScopeDriver;
 /// ```
 #[derive(Debug)]
 pub struct Runtime {
-    seat: Seat,
+    pub(super) seat: Seat,
     table: &'static TableControl,
     threads: Threads,
     /// Dropped after the close.
@@ -71,7 +71,8 @@ impl Runtime {
         rooted.take_output().expect("unboxed: the root future ended without an output")
     }
 
-    /// Polls tasks and drives the ring once, within `budget`: for a loop of one's own.
+    /// Polls tasks and drives the ring once, within `budget`: for a loop of one's own, which sleeps as
+    /// [`Pollable`](super::Pollable) says.
     ///
     /// # Panics
     /// With the panic of a task's body; the task ends, and the next turn goes on.

@@ -61,6 +61,18 @@ pub(super) struct Seat {
 }
 
 impl Seat {
+    /// The ring; for a seat that is not closed.
+    pub fn ring(&self) -> &RingLoop {
+        assert!(!self.closed, "unboxed: this runtime is closed");
+        // SAFETY: RT-1: it lies there until the close, and is only read here.
+        unsafe { &*self.ring }
+    }
+
+    /// The ring's clock, in nanoseconds.
+    pub fn now(&self) -> u64 {
+        self.ring().now()
+    }
+
     /// Closes the worker, once; what comes later does nothing.
     pub fn close(&mut self, timeout: Duration) -> Option<CloseReport> {
         if std::mem::replace(&mut self.closed, true) {
