@@ -1,21 +1,32 @@
 //! A close beside wakes and spawns on plain threads, which may have a task's place in the queue in their hands.
 
 use std::future::poll_fn;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Poll, Waker};
 use std::thread;
 use unboxed::event_loop::scripted::ScriptedLoop;
 use unboxed::exec::{Budget, Executor, Remote, WorkerStorage};
+use unboxed::sync::{Mutex, Threads};
 
-static WAKER: Mutex<Option<Waker>> = Mutex::new(None);
-static REMOTE: Mutex<Option<Remote>> = Mutex::new(None);
+// Of ours, which are instrumented where a sanitizer looks.
+static WAKER: Mutex<Option<Waker>, Threads> = Mutex::with_domain(None);
+static REMOTE: Mutex<Option<Remote>, Threads> = Mutex::with_domain(None);
+
+/// Does something to what a mutex guards; from any thread.
+fn with<T, R>(mutex: &Mutex<T, Threads>, f: impl FnOnce(&mut T) -> R) -> R {
+    loop {
+        if let Some(mut guard) = mutex.try_lock() {
+            return f(&mut guard);
+        }
+        thread::yield_now();
+    }
+}
 
 /// Waits for ever; whoever likes may wake it.
 #[unboxed::task(pool = 1, ops = 0, local)]
 async fn waits() {
     poll_fn(|cx| {
-        WAKER.lock().unwrap().get_or_insert_with(|| cx.waker().clone());
+        with(&WAKER, |waker| waker.get_or_insert_with(|| cx.waker().clone()).will_wake(cx.waker()));
         Poll::<()>::Pending
     })
     .await;
@@ -52,7 +63,7 @@ fn beside_threads(outside: fn(), inside: fn(&mut Executor), after: fn()) {
         let _ends = Ends;
         for round in 0..rounds() {
             let mut executor = Executor::start(&WORKER, &SCRIPT, 0).expect("the last round has let it go");
-            *REMOTE.lock().unwrap() = Some(executor.remote());
+            with(&REMOTE, |remote| *remote = Some(executor.remote()));
             inside(&mut executor);
             for _ in 0..round % 4 {
                 executor.turn(Budget::POLL);
@@ -68,11 +79,11 @@ fn wakes_and_spawns_beside_a_close_lose_no_block() {
     static SPAWNED: AtomicU32 = AtomicU32::new(0);
     beside_threads(
         || {
-            let waker = WAKER.lock().unwrap().clone();
+            let waker = with(&WAKER, |waker| waker.clone());
             if let Some(waker) = waker {
                 waker.wake();
             }
-            let remote = *REMOTE.lock().unwrap();
+            let remote = with(&REMOTE, |remote| *remote);
             if let Some(handle) = remote.and_then(|remote| ends::spawn_on(&remote).ok()) {
                 SPAWNED.fetch_add(1, Ordering::Relaxed);
                 handle.detach();

@@ -14,7 +14,7 @@ use unboxed_tests::chaos::{NOBODY, World, disturb, refuses, spawn, take, used, w
 use unboxed_tests::{Rng, expect_panics, for_seeds};
 
 const WORKERS: usize = 8;
-/// Steps of all seeds together.
+/// Steps of all seeds together, if `SCHEDULE_STEPS` does not say so.
 const STEPS: u64 = 1_000_000;
 const STEPS_A_SEED: u64 = 4_000;
 
@@ -217,7 +217,8 @@ impl Driver {
 #[test]
 fn random_schedules_lose_nothing() {
     expect_panics();
-    for_seeds(STEPS / STEPS_A_SEED, |seed| {
+    let steps = std::env::var("SCHEDULE_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(STEPS);
+    for_seeds(steps / STEPS_A_SEED, |seed| {
         let mut driver = Driver::open(seed);
         for _ in 0..STEPS_A_SEED {
             driver.step();

@@ -102,3 +102,17 @@ impl<T> SharedPtr<T> {
         self.0.store(value.cast_mut(), Ordering::Relaxed);
     }
 }
+
+/// What whoever wrote the pointer that was just read from `_place` had done before.
+#[cfg(not(tsan))]
+#[inline]
+pub(crate) fn acquire<T>(_place: &AtomicPtr<T>) {
+    fence(Ordering::Acquire);
+}
+
+/// The same for ThreadSanitizer, which knows nothing of fences. The others are sequentially consistent ones between
+/// words that carry no data.
+#[cfg(tsan)]
+pub(crate) fn acquire<T>(place: &AtomicPtr<T>) {
+    place.load(Ordering::Acquire);
+}

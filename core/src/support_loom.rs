@@ -10,8 +10,13 @@ use loom::model::Builder;
 
 /// Explores every interleaving with at most three preemptions, or `LOOM_MAX_PREEMPTIONS`.
 pub(crate) fn explore(model: impl Fn() + Sync + Send + 'static) {
+    explore_within(usize::MAX, model);
+}
+
+/// The same with at most so many preemptions, for models of which more take too long.
+pub(crate) fn explore_within(bound: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    builder.preemption_bound = Some(builder.preemption_bound.unwrap_or(3).min(bound));
     builder.check(model);
 }
 

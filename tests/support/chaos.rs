@@ -5,14 +5,15 @@ use crate::{Dropped, Drops, Rng};
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use unboxed::channel::Channel;
 use unboxed::exec::{Mode, Remote};
 use unboxed::op::{Error, Operation, nop};
 use unboxed::storage::{Arena, Slab, TaskTable};
+use unboxed::sync::{Mutex, MutexGuard, Threads};
 use unboxed::task::{AbortHandle, JoinHandle, yield_now};
 use unboxed::time::{sleep, timeout};
 
@@ -59,7 +60,8 @@ pub struct World {
     pub started: AtomicUsize,
     /// How many values were made.
     pub values: AtomicUsize,
-    shared: Mutex<Shared>,
+    /// One of ours: it is instrumented where a sanitizer looks, as the standard library's is not.
+    shared: Mutex<Shared, Threads>,
 }
 
 /// What they leave for each other.
@@ -96,13 +98,18 @@ impl World {
             made: AtomicUsize::new(0),
             started: AtomicUsize::new(0),
             values: AtomicUsize::new(0),
-            shared: Mutex::default(),
+            shared: Mutex::with_domain(Shared::default()),
         })
     }
 
     /// See [`Shared`].
-    pub fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn shared(&self) -> MutexGuard<'_, Shared, Threads> {
+        loop {
+            match self.shared.try_lock() {
+                Some(shared) => return shared,
+                None => std::thread::yield_now(),
+            }
+        }
     }
 
     /// A value to send.

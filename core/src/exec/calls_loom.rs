@@ -6,7 +6,7 @@
 use super::calls::{Calls, Sleepers};
 use super::park::Parker;
 use crate::queue::{Least, StealQueue};
-use crate::support_loom::{Plain, explore};
+use crate::support_loom::{Plain, explore_within};
 use core::mem::{ManuallyDrop, take};
 use loom::sync::atomic::{AtomicU32, Ordering, fence};
 use loom::sync::{Condvar, Mutex};
@@ -171,7 +171,9 @@ impl Set {
 
 /// So many workers that take, beside `push`; `wakes` of each one's sleeps end by something else than a bell.
 fn all_is_taken(bug: Bug, workers: usize, wakes: u32, push: impl Fn(&Set) + Clone + Send + Sync + 'static) {
-    explore(move || {
+    // Two that take wait for each other's searches, in turns that have no end.
+    let bound = if workers > 1 { 2 } else { usize::MAX };
+    explore_within(bound, move || {
         let set = Set::new(bug);
         let takers: Vec<_> = (1..workers)
             .map(|index| {

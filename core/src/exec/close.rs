@@ -26,6 +26,7 @@ use crate::atomics::Ordering;
 use crate::op::{IN_FLIGHT, Slot};
 use crate::sync::rest_while;
 use crate::task::{self, TaskRef, state};
+use core::ptr;
 
 /// Starts of aborted bodies at the end of a close.
 const CLOSE_POLLS: u32 = 1 << 24;
@@ -126,7 +127,7 @@ impl Worker {
         // CLOSE-6.
         task::abort_where(|task| {
             let lives = self.has(task);
-            let here = task.header().home.load(Ordering::Relaxed).cast_const() == core::ptr::from_ref(self);
+            let here = ptr::eq(task.header().home.load(Ordering::Relaxed), self);
             if lives && here && task.header().state.load() & state::ABORTED == 0 {
                 aborted += 1;
             }
@@ -199,14 +200,23 @@ impl Worker {
             self.run_tasks(CLOSE_POLLS);
             let mut on_their_way = u32::from(self.scheduler().stages.is_spawning());
             left = 0;
+            let mine = |task: TaskRef| match task.header().state.load() & state::PINNED {
+                0 => last,
+                _ => ptr::eq(task.header().home.load(Ordering::Relaxed), self),
+            };
+            let mut spawned_late = false;
             self.for_each_live(|task| {
                 let word = task.header().state.load();
-                let here =
-                    task.header().home.load(Ordering::Relaxed).cast_const() == core::ptr::from_ref(self);
-                let mine = if word & state::PINNED != 0 { here } else { last };
-                left += u32::from(mine);
-                on_their_way += u32::from(mine && word & (state::QUEUED | state::RUNNING) != 0);
+                if mine(task) {
+                    left += 1;
+                    on_their_way += u32::from(word & (state::QUEUED | state::RUNNING) != 0);
+                    spawned_late |= word & state::ABORTED == 0;
+                }
             });
+            if spawned_late {
+                task::abort_where(|task| self.has(task) && mine(task));
+                on_their_way += 1;
+            }
             // A body that does not stop is here already.
             on_their_way != 0 && self.has_no_task() && looks < STRAGGLER_LOOKS
         });
@@ -229,13 +239,13 @@ impl Worker {
         }
         // SAFETY: WORKER-1; a live task has a home.
         let home = unsafe { task.header().home.load(Ordering::Relaxed).as_ref() };
-        home.is_some_and(|home| core::ptr::eq(home.scheduler(), self.scheduler()))
+        home.is_some_and(|home| ptr::eq(home.scheduler(), self.scheduler()))
     }
 
     /// Every slot in flight on this worker.
     fn for_each_slot(&self, mut f: impl FnMut(&'static Slot)) {
         let mut look = |slot: &'static Slot| {
-            if slot.observe().0 == IN_FLIGHT && core::ptr::eq(slot.worker.get(), self) {
+            if slot.observe().0 == IN_FLIGHT && ptr::eq(slot.worker.get(), self) {
                 f(slot);
             }
         };

@@ -1,4 +1,20 @@
 //! The worker's control block: `'static`, so that wakers, slots and doorbells may point to it for ever.
+//!
+//! | field | who touches it, when |
+//! |---|---|
+//! | `life`, `inbox`, `posts`, `parker`, `bell` | everyone |
+//! | `ring` | its owner pushes, everyone takes (STEAL-1, STEAL-2) |
+//! | `tick`, `stats` | written by the owner, read by everyone |
+//! | `scheduler`, `spares`, `spares_len` | written by the start, before the worker is in the scheduler's table, then read by everyone |
+//! | all others | the thread that started the worker (WORKER-2) |
+//!
+//! A task may have slots at several workers, and end at yet another. What another thread does to a worker or its
+//! slots for such a task goes through `inbox`, `posts`, a slot's `requests` and its `hold`, or is done to a slot that
+//! it has claimed; never to a `Cell` of the worker.
+//!
+//! SPARE-1: a free spare without an owner is taken by the thread of the worker whose storage it lies in; one with an
+//! owner by that task's runner alone. It loses its owner once it is free, by the runner that ends the task, or before
+//! it becomes free, by whoever lets it go for a task that has ended.
 
 use super::batch::Batch;
 use super::park::Parker;
@@ -300,6 +316,7 @@ impl Worker {
     pub(crate) fn take_spare(&self, task: TaskRef) -> Option<&'static Slot> {
         let taken = &task.core().spares;
         let mine = |s: &&Slot| s.is_free() && s.owner.get() == task.0;
+        // SPARE-1.
         let nobodys = |s: &&Slot| s.is_free() && s.owner.get().is_null();
         let spares = self.spares();
         // Also one that it took on another worker: a slot is memory, and whichever loop it is given to next is

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | `state` | submitter (FREE to IN_FLIGHT), loop (to READY or, for an orphan, to FREE), holder (READY to FREE on its own task, to TAKING elsewhere), the ending task (READY to FREE) |
 //! | `result`, `flags` | the loop while IN_FLIGHT, the holder after READY |
-//! | `waker`, `marks`, `queued`, `link` | the submitter before IN_FLIGHT, then the loop's thread |
+//! | `waker`, `marks`, `queued`, `link` | the submitter before IN_FLIGHT, then the loop's thread; nobody at another worker, which sends a message instead |
 //! | `requests`, `post`, `alt_waker` | a holder on another thread leaves a message, the loop's thread takes it |
 //! | `hold` | the ending task and whoever lets the slot go (`hold.rs`) |
 //! | `owner`, `worker` | written by the submitter, read by all until FREE |
 //! | `index` | written by the submitter, read on the owner's own task |
-//! | `body`, `held` | submitter, then the loop's thread, then the holder |
+//! | `body`, `held` | submitter, then the loop's thread, then the holder; or the ending task, once it has claimed the slot |
 //!
 //! SLOT-1 (R8): one writer at a time. IN_FLIGHT belongs to the loop's thread; its store of READY or FREE
 //! (Release) is its last access; READY belongs to whoever takes it: plainly on the owner's own task, which

@@ -7,7 +7,7 @@
 //! the owner of the inbox owns it from the take on.
 //! INBOX-2: a closed inbox takes nothing more and hands the node back.
 
-use crate::atomics::{AtomicPtr, Ordering, const_unless_loom, fence};
+use crate::atomics::{AtomicPtr, Ordering, acquire, const_unless_loom};
 use core::marker::PhantomData;
 use core::ptr;
 
@@ -62,7 +62,7 @@ impl<T: Linked> Inbox<T> {
         loop {
             if head == closed() {
                 // Whoever is refused may act in the owner's place, and must see what the closer did.
-                fence(Ordering::Acquire);
+                acquire(&self.head);
                 return Err(InboxClosed);
             }
             // SAFETY: INBOX-1, the caller owns the link.

@@ -6,7 +6,7 @@
 //! | `next` | the owner of the queue place; the pool while the block is free |
 //! | `vtable` | written by the claimer before publish, then only read |
 //! | `home` | written by the claimer and the runner, read by whoever won the queue place (STATE-3) |
-//! | `busy`, `spares` | the runner, while RUNNING; `busy` also the claimer, before publish |
+//! | `busy`, `spares` | the runner, while RUNNING, at whatever worker: the queue place carries one runner's writes to the next; `busy` also the claimer, before publish |
 //! | `join` | the join handle while JOIN_WAKER is clear or the task is LIVE; after done only read |
 //!
 //! TASK-1 (R1): headers are `'static` and are never freed, only reused. A waker is an uncounted pointer
