@@ -8,7 +8,7 @@ use unboxed::yield_now;
 use unboxed_peers::{Row, TIMES, leak};
 
 pub fn rows() -> Vec<Row> {
-    vec![local_mutex(), mutex(), semaphore(), notify()]
+    vec![switches(), local_mutex(), mutex(), local_semaphore(), semaphore(), notify()]
 }
 
 /// Two tasks that take turns at what `$ask` waits for, each half of the times.
@@ -31,6 +31,26 @@ macro_rules! turns {
             })
         }
     }};
+}
+
+/// What is below every row of two tasks: that each runs once.
+fn switches() -> Row {
+    macro_rules! yields {
+        ($yield_now:path) => {
+            || {
+                [(); 2].map(|()| {
+                    Box::pin(async {
+                        for _ in 0..TIMES {
+                            $yield_now().await;
+                        }
+                    }) as _
+                })
+            }
+        };
+    }
+    Row::new("two tasks that only yield, once each")
+        .two("unboxed", yields!(yield_now))
+        .two_on_tokio("tokio on tokio", yields!(tokio::task::yield_now))
 }
 
 fn local_mutex() -> Row {
@@ -77,10 +97,24 @@ fn semaphore() -> Row {
             "futures-intrusive",
             turns!(Intrusive::new(true, 1), |limit: &'static Intrusive| limit.acquire(1)),
         )
+}
+
+fn local_semaphore() -> Row {
+    type Ours = unboxed::sync::Semaphore<Local>;
+    type Embassy = embassy_sync::semaphore::FairSemaphore<NoopRawMutex, 2>;
+    type Intrusive = futures_intrusive::sync::LocalSemaphore;
+    type LocalSync = local_sync::semaphore::Semaphore;
+    Row::new("semaphore of one permit and one thread, handed over between two tasks")
+        .two("unboxed, Local", turns!(Ours::with_domain(1), |limit: &'static Ours| limit.acquire(1)))
         .two(
-            "local-sync",
-            turns!(local_sync::semaphore::Semaphore::new(1), local_sync::semaphore::Semaphore::acquire),
+            "embassy-sync, NoopRawMutex",
+            turns!(Embassy::new(1), |limit: &'static Embassy| limit.acquire(1)),
         )
+        .two(
+            "futures-intrusive, LocalSemaphore",
+            turns!(Intrusive::new(true, 1), |limit: &'static Intrusive| limit.acquire(1)),
+        )
+        .two("local-sync", turns!(LocalSync::new(1), LocalSync::acquire))
 }
 
 /// One tells the other and waits for the answer.

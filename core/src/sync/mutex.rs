@@ -162,16 +162,15 @@ unsafe impl<T: ?Sized + Send, D: Shared> Send for Lock<'_, T, D> {}
 impl<'a, T: ?Sized, D: Domain> Future for Lock<'a, T, D> {
     type Output = MutexGuard<'a, T, D>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mutex = self.mutex;
         // SAFETY: WAIT-3: the waiter is pinned structurally.
         let waiter = unsafe { self.as_ref().map_unchecked(|lock| &lock.waiter) };
-        let guard = || MutexGuard { mutex };
         let free = |inner: &mut super::guarded::Inner<bool>| {
-            (!core::mem::replace(&mut inner.state, true)).then(guard)
+            (!core::mem::replace(&mut inner.state, true)).then_some(0)
         };
-        waiter.poll(&mutex.locked, cx, 0, free, |_| guard())
+        waiter.poll(&mutex.locked, cx, 0, free, |_| MutexGuard { mutex })
     }
 }
 

@@ -193,14 +193,14 @@ pub struct Notified<'a, D: Domain = Tasks> {
 impl<D: Domain> Future for Notified<'_, D> {
     type Output = ();
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { notify, round, .. } = *self;
         // SAFETY: WAIT-3: the waiter is pinned structurally.
         let waiter = unsafe { self.as_ref().map_unchecked(|notified| &notified.waiter) };
         let told = |inner: &mut Inner<State>| {
             let told = inner.state.round != round || core::mem::take(&mut inner.state.stored);
-            told.then_some(())
+            told.then_some(BY_ALL)
         };
         waiter.poll(&notify.state, cx, round, told, |_| ())
     }

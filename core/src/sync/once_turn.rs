@@ -35,7 +35,7 @@ impl<'a, T, D: Domain> Future for TakeTurn<'a, T, D> {
             TURN => Err(Turn { cell }),
             _ => Ok(cell.made()),
         };
-        waiter.poll(&cell.state, cx, 0, |inner| begin(inner).map(result), result)
+        waiter.poll(&cell.state, cx, 0, begin, result)
     }
 }
 

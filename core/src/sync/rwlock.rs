@@ -214,12 +214,12 @@ struct Wait<'a, T: ?Sized, D: Domain, const KIND: u32> {
 }
 
 impl<'a, T: ?Sized, D: Domain, const KIND: u32> Wait<'a, T, D, KIND> {
-    #[inline]
-    fn poll<G>(self: Pin<&Self>, cx: &mut Context<'_>, guard: fn(&'a RwLock<T, D>) -> G) -> Poll<G> {
+    #[inline(always)]
+    fn poll<G>(self: Pin<&Self>, cx: &mut Context<'_>, guard: impl Fn(&'a RwLock<T, D>) -> G) -> Poll<G> {
         let lock = self.lock;
         // SAFETY: WAIT-3: the waiter is pinned structurally.
         let waiter = unsafe { self.map_unchecked(|wait| &wait.waiter) };
-        let free = |inner: &mut Inner<u32>| attempt(inner, KIND).then(|| guard(lock));
+        let free = |inner: &mut Inner<u32>| attempt(inner, KIND).then_some(0);
         waiter.poll(&lock.users, cx, KIND, free, |_| guard(lock))
     }
 }
@@ -247,7 +247,7 @@ macro_rules! side {
         impl<'a, T: ?Sized, D: Domain> Future for $future<'a, T, D> {
             type Output = $guard<'a, T, D>;
 
-            #[inline]
+            #[inline(always)]
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
                 // SAFETY: WAIT-3: the waiter is pinned structurally.
                 let wait = unsafe { self.as_ref().map_unchecked(|future| &future.wait) };

@@ -220,14 +220,14 @@ pub struct Acquire<'a, D: Domain = Tasks> {
 impl<'a, D: Domain> Future for Acquire<'a, D> {
     type Output = Result<Permit<'a, D>, Closed>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { semaphore, permits, .. } = *self;
         // SAFETY: WAIT-3: the waiter is pinned structurally.
         let waiter = unsafe { self.as_ref().map_unchecked(|acquire| &acquire.waiter) };
         let enough = |inner: &mut Inner<State>| match attempt(inner, permits) {
-            Ok(()) => Some(Ok(Permit { semaphore, permits })),
-            Err(TryAcquireError::Closed) => Some(Err(Closed)),
+            Ok(()) => Some(GRANTED),
+            Err(TryAcquireError::Closed) => Some(CLOSED),
             Err(TryAcquireError::NoPermits) => None,
         };
         waiter.poll(&semaphore.state, cx, permits, enough, |answer| match answer {

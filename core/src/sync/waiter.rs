@@ -81,22 +81,28 @@ impl Waiter {
         self.node.with_mut(|node| f(node.cast()))
     }
 
-    /// Tries; if that gives nothing, waits for an answer to `request`.
+    /// Tries; if that gives no answer, waits for one to `request`. `result` makes of an answer what the caller gets.
     ///
     /// `attempt` runs under the lock, perhaps twice. It answers for who came before: it must not overtake
     /// the list.
-    #[inline]
+    #[inline(always)]
     pub fn poll<D: Domain, S, R>(
         self: Pin<&Self>,
         guarded: &Guarded<D, S>,
         cx: &mut Context<'_>,
         request: u32,
-        mut attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
-        mut served: impl FnMut(u32) -> R,
+        mut attempt: impl FnMut(&mut Inner<S>) -> Option<u32>,
+        result: impl Fn(u32) -> R,
     ) -> Poll<R> {
-        let attempt = |inner: &mut Inner<S>, (): &mut ()| attempt(inner);
-        let served = |_: &mut Inner<S>, (): &mut (), answer| served(answer);
-        self.poll_in(guarded, Inner::list, cx, word(request), &mut (), attempt, served)
+        if self.waiting.get() {
+            return self.poll_waiting(guarded, cx, |_, answer| answer).map(result);
+        }
+        let (list, request) = (Inner::list, word(request));
+        match self.try_or_link(guarded, list, cx, request, &mut attempt) {
+            Some(answer) => Poll::Ready(result(answer)),
+            None if self.waiting.get() => Poll::Pending,
+            None => self.enqueue_apart(guarded, cx, request, |inner| attempt(inner).map(&result)),
+        }
     }
 
     /// The same in one of several lists; `served` runs under the lock too, a request may be a pointer, and what
@@ -116,20 +122,33 @@ impl Waiter {
         if self.waiting.get() {
             return self.poll_waiting(guarded, cx, |inner, answer| served(inner, after, answer));
         }
-        let found = guarded.with(|inner| {
-            let found = attempt(inner, after);
+        let found = self.try_or_link(guarded, list, cx, request, |inner| attempt(inner, after));
+        match found {
+            Some(found) => Poll::Ready(found),
+            None if self.waiting.get() => Poll::Pending,
+            None => self.enqueue(guarded, list, cx, request, |inner| attempt(inner, after)),
+        }
+    }
+
+    /// Tries, and comes to wait if that gives nothing, unless the waker is one that cannot be copied under the lock.
+    #[inline(always)]
+    fn try_or_link<D: Domain, S, R>(
+        self: Pin<&Self>,
+        guarded: &Guarded<D, S>,
+        list: fn(&mut Inner<S>) -> &mut List,
+        cx: &mut Context<'_>,
+        request: *const (),
+        attempt: impl FnOnce(&mut Inner<S>) -> Option<R>,
+    ) -> Option<R> {
+        guarded.with(|inner| {
+            let found = attempt(inner);
             if found.is_none()
                 && let Some(waker) = plain::copy(cx.waker())
             {
                 self.link(inner, list, waker, request);
             }
             found
-        });
-        match found {
-            Some(found) => Poll::Ready(found),
-            None if self.waiting.get() => Poll::Pending,
-            None => self.enqueue(guarded, list, cx, request, |inner| attempt(inner, after)),
-        }
+        })
     }
 
     #[inline]
@@ -143,6 +162,19 @@ impl Waiter {
         // SAFETY: WAIT-3: we are in `poll` of a pinned future, and not in the list.
         unsafe { list(inner).push(self.get_ref(), waker, request) };
         self.waiting.set(true);
+    }
+
+    /// Apart, so that what comes before is short enough to be inlined.
+    #[cold]
+    #[inline(never)]
+    fn enqueue_apart<D: Domain, S, R>(
+        self: Pin<&Self>,
+        guarded: &Guarded<D, S>,
+        cx: &mut Context<'_>,
+        request: *const (),
+        attempt: impl FnMut(&mut Inner<S>) -> Option<R>,
+    ) -> Poll<R> {
+        self.enqueue(guarded, Inner::list, cx, request, attempt)
     }
 
     /// For wakers of others, whose clone is foreign code.
