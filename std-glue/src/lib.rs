@@ -33,4 +33,6 @@ pub use task::{Bytes, JoinHandle, yield_now};
 mod pages {
     #[doc = include_str!("../../docs/porting.md")]
     struct Porting;
+    #[doc = include_str!("../../docs/storage.md")]
+    struct WhichStorage;
 }

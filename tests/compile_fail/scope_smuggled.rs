@@ -19,4 +19,10 @@ fn body_within(executor: &mut Executor) {
     });
 }
 
+fn scope_itself(executor: &mut Executor) {
+    let mut kept = None;
+    scope(executor, |s| kept = Some(s));
+    drop(kept);
+}
+
 fn main() {}

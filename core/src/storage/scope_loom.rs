@@ -98,3 +98,16 @@ fn a_finisher_that_looks_whether_it_is_the_last_before_its_step_rings_nobody() {
         }
     });
 }
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_finisher_that_looks_at_the_scope_after_its_step_finds_it_gone() {
+    scope_with(|scope, body| {
+        scope.bodies[body].set(OUTPUT);
+        let last = scope.live.fetch_sub(1, Ordering::AcqRel) == 1;
+        let _ = scope.scope.get();
+        if last {
+            scope.waiter.unpark();
+        }
+    });
+}
