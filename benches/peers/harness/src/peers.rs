@@ -53,6 +53,12 @@ pub static ALL: &[Peer] = &[
         threads: true,
         ..rust("tokio-multi", "multi-thread flavour with two workers", "peer-tokio")
     },
+    rust("tokio-uring", "tokio's current thread with a ring", "peer-tokio-uring"),
+    rust("monoio", "a ring, one thread", "peer-monoio"),
+    rust("glommio", "three rings, one executor", "peer-glommio"),
+    rust("compio", "a ring, one thread", "peer-compio"),
+    rust("async-executor", "a local executor, with async-io, async-net and async-fs", "peer-async-executor"),
+    rust("embassy-executor", "static tasks on a thread of the standard library", "peer-embassy-executor"),
     Peer {
         name: "ring",
         what: "bare loop on the io-uring crate",

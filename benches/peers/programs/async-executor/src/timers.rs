@@ -1,0 +1,46 @@
+//! A million tasks that sleep: begun, cancelled before their time, and woken by it.
+
+use crate::{Executor, run};
+use async_executor::Task;
+use async_io::Timer;
+use futures_lite::future::yield_now;
+use peer_support::{Measured, Work};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+async fn sleeper(begun: Rc<Cell<u64>>, duration: Duration) {
+    begun.set(begun.get() + 1);
+    Timer::after(duration).await;
+}
+
+async fn begin(executor: &Executor, items: u64, duration: impl Fn(u64) -> Duration) -> Vec<Task<()>> {
+    let begun = Rc::new(Cell::new(0));
+    let tasks = (0..items).map(|index| executor.spawn(sleeper(begun.clone(), duration(index)))).collect();
+    while begun.get() < items {
+        yield_now().await;
+    }
+    tasks
+}
+
+pub fn timers(work: &Work) {
+    let items = work.items();
+    run(|executor| async move {
+        let begun = Measured::begin();
+        let tasks = begin(&executor, items, |index| Duration::from_millis(60_000 + index % 60_000)).await;
+        begun.end("timer-insert", items);
+
+        let begun = Measured::begin();
+        // Dropping a task cancels it; `cancel` waits until it has ended.
+        for task in tasks {
+            task.cancel().await;
+        }
+        begun.end("timer-cancel", items);
+
+        let begun = Measured::begin();
+        for task in begin(&executor, items, |index| Duration::from_millis(500 + index % 100)).await {
+            task.await;
+        }
+        begun.end("timer-fire", items);
+    });
+}
