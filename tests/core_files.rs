@@ -4,6 +4,7 @@
 use std::future::{Future, pending, poll_fn};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
+use unboxed::Error;
 use unboxed::event_loop::scripted::OnCancel;
 use unboxed::file::{FileHandle, FileTable};
 use unboxed::io::{TransferKind, transfer};
@@ -166,4 +167,45 @@ fn the_last_handle_may_go_on_another_thread() {
         assert_eq!(script.closed_files() - before + CLOSED.load(Ordering::SeqCst), 1);
         drain(&mut ex, script);
     }
+}
+
+/// What a dropped read brings, with the next read's result behind it.
+fn after_a_dropped_read(kind: TransferKind) -> u64 {
+    lab!(ex, script, run, pool = 1, ops = 2);
+    script.on_cancel(OnCancel::Ignore);
+    static FILES: FileTable<8> = FileTable::new();
+    // SAFETY: R4: the scripted loop has no real files.
+    let file = unsafe { FILES.control().reserve().unwrap().open(3) };
+    let task = ex.enter(|| {
+        run::spawn(body(async move {
+            let mut dropped = Box::pin(transfer(&file, kind, room()));
+            poll_fn(|cx| Poll::Ready(assert!(dropped.as_mut().poll(cx).is_pending()))).await;
+            drop(dropped);
+            match transfer(&file, kind, room()).await {
+                (Ok(count), Some(bytes)) => count as u64 * 100 + u64::from(bytes[0]),
+                (Err(Error::BytesDropped(count)), _) => u64::from(count),
+                other => panic!("{other:?}"),
+            }
+        }))
+    });
+    settle(&mut ex);
+    script.complete_read(script.pending(0).unwrap().token, b"123");
+    settle(&mut ex);
+    if let Some(next) = script.pending(0) {
+        script.complete_read(next.token, &[7]);
+    }
+    drain(&mut ex, script);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut task = std::pin::pin!(task.unwrap());
+    match task.as_mut().poll(&mut cx) {
+        Poll::Ready(Ok(seen)) => seen,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_dropped_read_at_a_position_loses_nothing_and_one_of_a_stream_says_what_was_lost() {
+    assert_eq!(after_a_dropped_read(TransferKind::ReadAt(4096)), 107, "the next read simply goes");
+    assert_eq!(after_a_dropped_read(TransferKind::ReadAt(u64::MAX)), 3, "the file's own position has moved");
+    assert_eq!(after_a_dropped_read(TransferKind::Recv), 3);
 }

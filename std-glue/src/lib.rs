@@ -8,6 +8,7 @@
 //! | [`rt`] | the runtime of one thread or several: storage, configuration, `block_on`, closing |
 //! | [`ring`] | the io_uring loop |
 //! | [`net`] | TCP |
+//! | [`fs`](mod@fs) | files |
 //! | [`signal`] | ctrl-c and terminate |
 //! | [`sync`] | locks that know what they guard, and threads that block on them |
 //! | [`alloc`] | a counting allocator, to prove that nothing is allocated |
@@ -19,6 +20,7 @@ pub use unboxed_core::{
 pub use unboxed_macros::{main, task};
 
 pub mod alloc;
+pub mod fs;
 pub mod net;
 pub mod ring;
 pub mod rt;

@@ -43,10 +43,10 @@ impl TransferKind {
     }
 }
 
-/// How a dropped transfer ends: the buffer freed, the lane told.
-struct Keep<L, const READ: bool>(L);
+/// How a dropped transfer ends: the buffer freed, the lane told. `LOSES`: bytes that it brought are nowhere else.
+struct Keep<L, const READ: bool, const LOSES: bool>(L);
 
-impl<L: Lend, const READ: bool> Keep<L, READ> {
+impl<L: Lend, const READ: bool, const LOSES: bool> Keep<L, READ, LOSES> {
     const VTABLE: KeepVtable = KeepVtable { discard: Self::discard, more };
 
     unsafe fn discard(raw: RawBuf, result: i32, file: Option<&'static FileEntry>) {
@@ -54,7 +54,7 @@ impl<L: Lend, const READ: bool> Keep<L, READ> {
         unsafe { L::discard(raw) };
         if let Some(file) = file {
             let direction = if READ { Direction::Read } else { Direction::Write };
-            file.lane(direction).drained(result, READ);
+            file.lane(direction).drained(result, LOSES);
         }
     }
 }
@@ -156,8 +156,13 @@ impl<L: Lend> Transfer<'_, L> {
             self.len_before = raw.len;
             let data = raw.data.wrapping_add(range.start);
             let op = self.kind.descriptor(self.file.handle.raw(), data, (range.end - range.start) as u32);
-            let vtable =
-                if reads { const { &Keep::<L, true>::VTABLE } } else { const { &Keep::<L, false>::VTABLE } };
+            let vtable = match self.kind {
+                TransferKind::ReadAt(offset) if offset != u64::MAX => {
+                    const { &Keep::<L, true, false>::VTABLE }
+                }
+                _ if reads => const { &Keep::<L, true, true>::VTABLE },
+                _ => const { &Keep::<L, false, false>::VTABLE },
+            };
             let file = Some(self.file.entry());
             let lane = self.file.lane(self.kind.direction());
             let parts = Parts { raw, vtable, file, lane, kind: SlotKind::Keep };

@@ -1,5 +1,6 @@
 //! The workloads on unboxed, one thread: all tasks in static pools.
 
+mod files;
 mod net;
 mod nops;
 mod tasks;
@@ -49,6 +50,7 @@ fn main() {
         ("nop-1", nops::nop_1),
         ("nop-32", nops::nop_32),
         ("nop-128", nops::nop_128),
+        ("file-reads", files::file_reads),
         ("echo", net::echo_server),
         ("idle", net::idle_server),
     ]);
