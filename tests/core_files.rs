@@ -179,7 +179,7 @@ fn after_a_dropped_read(kind: TransferKind) -> u64 {
     let task = ex.enter(|| {
         run::spawn(body(async move {
             let mut dropped = Box::pin(transfer(&file, kind, room()));
-            poll_fn(|cx| Poll::Ready(assert!(dropped.as_mut().poll(cx).is_pending()))).await;
+            assert!(poll_fn(|cx| Poll::Ready(dropped.as_mut().poll(cx).is_pending())).await);
             drop(dropped);
             match transfer(&file, kind, room()).await {
                 (Ok(count), Some(bytes)) => count as u64 * 100 + u64::from(bytes[0]),

@@ -1,4 +1,4 @@
-/* The bare loop in C on liburing: no-ops, and the echo server of its examples, a receive and a send in turns. */
+/* The bare loop in C on liburing: no-ops, and an echo server, a receive and a send in turns. */
 #define _GNU_SOURCE
 #include "support.h"
 #include <arpa/inet.h>
