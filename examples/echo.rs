@@ -63,7 +63,14 @@ fn main() {
         std::process::exit(1);
     });
     let of_the_start = HEAP.allocations() - before;
+    let remote = runtime.remote();
     runtime.block_on(run(port));
+    for worker in 0..remote.workers() {
+        if let Some(stats) = remote.stats(worker) {
+            let (polls, stolen, sleeps) = (stats.polls.get(), stats.stolen.get(), stats.sleeps.get());
+            println!("worker {worker}: {polls} polls, {stolen} tasks taken from others, {sleeps} sleeps");
+        }
+    }
     println!("heap allocations of the start: {of_the_start}, all of them std::thread's");
 }
 

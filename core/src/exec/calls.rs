@@ -2,8 +2,9 @@
 //!
 //! SCHED-2: `searching` counts workers that look for work elsewhere. One that finds some, or gives up, takes itself
 //! off the count *before* it announces its sleep, and looks once more afterwards; so whoever pushes, fences, and
-//! finds a searcher may leave it at that. SCHED-3: `sleeping` counts announcements: it is raised before one and
-//! lowered after it, so a pusher that finds it zero behind its fence was seen by every later look.
+//! finds a searcher may leave it at that. The last one that goes calls the next if it sees more behind that step.
+//! SCHED-3: `sleeping` counts announcements: it is raised before one and lowered after it, so a pusher that finds it zero
+//! behind its fence was seen by every later look.
 
 use super::park::Parker;
 use crate::atomics::{AtomicU32, Ordering, const_unless_loom, fence};
@@ -63,10 +64,14 @@ impl Calls {
         true
     }
 
-    /// Leaves them. The last one that goes with work calls the next: others may have left theirs to this search.
-    pub fn end_search(&self, found: bool, sleepers: &impl Sleepers) {
-        if self.searching.fetch_sub(1, Ordering::AcqRel) == 1 && found {
-            self.notify(sleepers);
+    /// Leaves them. The last one that goes calls the next if there is `more`: others may have left theirs to this
+    /// search. `more` looks behind the step, so it sees what they had pushed.
+    pub fn end_search(&self, more: impl FnOnce() -> bool, sleepers: &impl Sleepers) {
+        if self.searching.fetch_sub(1, Ordering::AcqRel) == 1 {
+            fence(Ordering::SeqCst);
+            if more() {
+                self.notify(sleepers);
+            }
         }
     }
 

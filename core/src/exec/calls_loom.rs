@@ -139,14 +139,15 @@ impl Set {
                 called = false;
                 let found = self.take();
                 if self.bug != Bug::LeavesTooLate || found {
-                    self.calls.end_search(found && self.bug != Bug::CallsNobody, self);
+                    let more = || self.bug != Bug::CallsNobody && !self.nothing();
+                    self.calls.end_search(more, self);
                 }
                 if found {
                     return;
                 }
                 if self.bug == Bug::LeavesTooLate {
                     let asleep = self.calls.sleep(parker, || self.nothing());
-                    self.calls.end_search(false, self);
+                    self.calls.end_search(|| false, self);
                     called = self.rest(asleep, &mut wakes, parker, bell);
                     continue;
                 }

@@ -173,7 +173,7 @@ impl Worker {
             }
         });
         if self.searching.get() {
-            self.end_search(false);
+            self.end_search();
         }
         self.event_loop().close();
         self.event_loop.set(None);

@@ -81,20 +81,20 @@ impl Worker {
     fn look_around(&'static self, reaper: &mut Reaper<'_>) {
         let event_loop = self.event_loop();
         let elsewhere = self.joins_search();
-        let found = (0..LOOKS).any(|_| {
+        for _ in 0..LOOKS {
             event_loop.turn(Wait::No, reaper);
             let found = reaper.reaped() > 0
                 || !self.inbox.is_empty()
                 || !self.posts.is_empty()
                 || (elsewhere && self.take_from_others());
-            if !found {
-                pause();
+            if found {
+                break;
             }
-            found
-        });
+            pause();
+        }
         if elsewhere {
             // IDLE-1.
-            self.end_search(found);
+            self.end_search();
         }
     }
 }

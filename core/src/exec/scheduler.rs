@@ -19,7 +19,7 @@ pub const WORKERS_MAX: usize = 32;
 /// Who runs a task that is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// Any worker that has time. Tasks of `#[task(local)]`, scopes and root tasks stay where they are.
+    /// Any worker that has time. Tasks of `#[task(local)]` and of `scope`, and root tasks, stay where they are.
     #[default]
     Stealing,
     /// The worker on which it was spawned, always.

@@ -103,8 +103,7 @@ impl Worker {
         let tick = self.tick.count();
         self.call_at.set(ALONE);
         if self.searching.get() {
-            // There may be something; whoever is called next finds out.
-            self.end_search(!self.has_no_task());
+            self.end_search();
         }
         if tick.is_multiple_of(OUTSIDE_EVERY)
             && let Some(task) = self.take_injected()
@@ -154,7 +153,7 @@ impl Worker {
             || self.take_from_others()
             || !self.inbox.is_empty()
             || !self.posts.is_empty();
-        self.end_search(found);
+        self.end_search();
         found
     }
 
@@ -170,9 +169,10 @@ impl Worker {
     }
 
     /// Leaves the searchers (SCHED-2).
-    pub(super) fn end_search(&'static self, found: bool) {
+    pub(super) fn end_search(&'static self) {
         self.searching.set(false);
-        self.scheduler().calls.end_search(found, self.scheduler());
+        let scheduler = self.scheduler();
+        scheduler.calls.end_search(|| !self.others_have_nothing() || self.ring.len() >= ALONE, scheduler);
     }
 
     pub(super) fn take_from_others(&'static self) -> bool {

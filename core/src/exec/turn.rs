@@ -76,7 +76,10 @@ impl Worker {
     }
 
     fn is_idle(&self) -> bool {
-        self.has_no_task() && self.inbox.is_empty() && self.posts.is_empty()
+        self.has_no_task()
+            && self.inbox.is_empty()
+            && self.posts.is_empty()
+            && !self.nudged.load(Ordering::Relaxed)
     }
 
     pub(crate) fn run_tasks(&'static self, polls_max: u32) -> u32 {
@@ -163,6 +166,9 @@ impl Worker {
         // An orphan holds a block for which somebody may wait.
         let idle = self.is_idle() && self.batch.is_empty() && self.full.is_empty() && self.orphans.is_empty();
         if !idle || self.root_has_ended() {
+            if self.nudged.load(Ordering::Relaxed) {
+                self.nudged.swap(false, Ordering::Acquire);
+            }
             return Wait::No;
         }
         if self.shares() && self.search() {

@@ -22,7 +22,7 @@ use super::root::{RootBlock, RootBody};
 use super::scheduler::Scheduler;
 use super::share::RING;
 use super::stats::{Stats, count};
-use crate::atomics::{AtomicU32, Ordering, SharedPtr};
+use crate::atomics::{AtomicBool, AtomicU32, Ordering, SharedPtr};
 use crate::event_loop::{Descriptor, Doorbell, EventLoop};
 use crate::memory::MapNode;
 use crate::op::{Queued, Slot};
@@ -78,6 +78,8 @@ pub struct Worker {
     pub(crate) inbox: Inbox<Header>,
     pub(crate) posts: Inbox<Slot>,
     pub(crate) parker: Parker,
+    /// Whoever turns this worker wants to look at something (`nudge`).
+    pub(super) nudged: AtomicBool,
     bell: SpinMutex<Option<&'static dyn Doorbell>>,
     /// Written before the worker's first task, and never changed while one is left (SCHED-1).
     scheduler: SharedPtr<Scheduler>,
@@ -139,6 +141,7 @@ impl Worker {
             inbox: Inbox::new(),
             posts: Inbox::new(),
             parker: Parker::new(),
+            nudged: AtomicBool::new(false),
             bell: SpinMutex::new(None),
             scheduler: SharedPtr::null(),
             ring: StealQueue::new(),
@@ -247,6 +250,15 @@ impl Worker {
         if self.parker.must_ring() {
             self.ring_sleeper();
         }
+    }
+
+    /// Lets the present or the next turn that would sleep come back at once, from any thread: whoever turns it looks at
+    /// something that was written before. The word is taken where a sleep is refused and nowhere else, so a look
+    /// that came just before the writing is always followed by another one.
+    #[cold]
+    pub(crate) fn nudge(&self) {
+        self.nudged.store(true, Ordering::Release);
+        self.ring();
     }
 
     /// For whoever took the flag of its sleep (PARK-2).

@@ -6,6 +6,7 @@
 //! | [`TaskTable`] and a [`Bump`] or [`Slab`] | in a static table | in a static region, or in static blocks | tasks of many kinds |
 //! | [`TaskTable`] and an [`Arena`] | in a static table | in the user's allocator, another crate's, the heap | memory that somebody else manages |
 //! | [`TaskTable`] and [`scope`](fn@scope) | in a static table | on the stack of a blocking call | tasks that borrow |
+//! | [`TaskTable`] and [`shared_scope`] | in a static table | on the stack of a blocking call | tasks that borrow, on all workers |
 //! | [`ForeignTask`] | in a static table | wherever its owner likes | bodies that are not Rust |
 //!
 //! Headers and slots are always static (R1), so a late wake or a late completion never meets memory that is
@@ -19,8 +20,11 @@ mod counts;
 mod foreign;
 #[cfg(feature = "alloc")]
 mod heap;
+mod live;
 mod scope;
+mod shared_scope;
 mod slab;
+mod stack_body;
 mod table;
 
 #[cfg(feature = "allocator-api2")]
@@ -35,6 +39,8 @@ pub use counts::{ArenaMemory, InUse};
 pub use foreign::{FOREIGN_DONE, FOREIGN_PENDING, ForeignBody, ForeignContext, ForeignTask};
 #[cfg(feature = "alloc")]
 pub use heap::Heap;
-pub use scope::{Scope, ScopeDriver, ScopedHandle, StackBody, scope};
+pub use scope::{Scope, ScopeDriver, ScopedHandle, scope};
+pub use shared_scope::{SharedHandle, SharedScope, shared_scope};
 pub use slab::Slab;
+pub use stack_body::StackBody;
 pub use table::TaskTable;
