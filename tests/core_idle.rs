@@ -1,11 +1,13 @@
 //! What a worker does when there is nothing to do, on a clock that only turns move.
 
 use std::time::Duration;
+use unboxed::event_loop::EventLoop;
 use unboxed::event_loop::scripted::ScriptedLoop;
 use unboxed::exec::{Budget, Executor, Idle, Mode, SchedulerStorage};
 use unboxed::op::nop;
 use unboxed::time::sleep;
 use unboxed::{task, yield_now};
+use unboxed_tests::Rng;
 
 /// A worker that is alone, over a loop whose turns take a microsecond each.
 macro_rules! worker {
@@ -123,4 +125,53 @@ fn a_spinning_worker_takes_from_another_and_is_never_rung() {
     }
     assert_eq!(hops::memory().used, 0);
     while one.close_step(1_000).is_none() | other.close_step(1_000).is_none() {}
+}
+
+/// Makes one task ready, or two, at each of some polls.
+#[task(pool = 2)]
+async fn makes_ready(each: [u32; 6]) {
+    for tasks in each {
+        for _ in 0..tasks {
+            ready::spawn().unwrap().detach();
+        }
+        yield_now().await;
+    }
+}
+
+#[task(pool = 16)]
+async fn ready() {}
+
+/// A worker is stepped some times, and then never again, at whatever moment: what may move does, within ten milliseconds
+/// of the other one's clock.
+#[test]
+fn a_worker_that_hangs_keeps_nothing_from_one_that_fell_asleep_beside_it() {
+    static WORKERS: SchedulerStorage<2, 2, 0> = SchedulerStorage::new();
+    static LOOPS: [ScriptedLoop<8>; 2] = [const { ScriptedLoop::new() }; 2];
+    let mut random = Rng::new(7);
+    let mut below = |most| random.below(most);
+    for seed in 0..2_000 {
+        let idle = if below(2) == 0 { Idle::Sleep } else { Idle::SpinFor(Duration::from_micros(5)) };
+        WORKERS.open(2, Mode::Stealing, idle).unwrap();
+        LOOPS[1].turns_take(100);
+        let mut hangs = WORKERS.start(0, &LOOPS[0], 0).unwrap();
+        let mut other = WORKERS.start(1, &LOOPS[1], 0).unwrap();
+        // It is inside a turn, or about to be, so it does not sleep, and nothing is handed over.
+        let each = std::array::from_fn(|_| 1 + below(2) as u32);
+        hangs.enter(|| makes_ready::spawn(each).unwrap().detach());
+        hangs.turn(Budget { polls: 1, ..Budget::POLL });
+        for _ in 0..below(40) {
+            if below(4) == 0 {
+                hangs.turn(Budget { polls: 1, ..Budget::POLL });
+            } else {
+                other.turn(Budget::SLEEP);
+            }
+        }
+        let begin = LOOPS[1].now();
+        while makes_ready::memory().used + ready::memory().used > 0 {
+            other.turn(Budget::SLEEP);
+            let waited = LOOPS[1].now() - begin;
+            assert!(waited < 10_000_000, "seed {seed}: {waited} ns, {hangs:?}");
+        }
+        while hangs.close_step(1_000).is_none() | other.close_step(1_000).is_none() {}
+    }
 }

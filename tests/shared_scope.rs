@@ -27,8 +27,8 @@ impl ScopeDriver for Both<'_> {
 
     fn turn(&mut self) {
         // The other one first: what `enter` has handed over is its to take.
-        self.1.turn(Budget { polls: 1, sleep: false });
-        self.0.turn(Budget { polls: 1, sleep: false });
+        self.1.turn(Budget { polls: 1, ..Budget::POLL });
+        self.0.turn(Budget { polls: 1, ..Budget::POLL });
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Idle {
 const LOOKS: u32 = 16;
 /// Pauses between two looks: together less than a microsecond.
 const PAUSES: u32 = 16;
+/// The first sleep beside a worker that is awake, and the longest (SHARE-3).
+const WATCH_NS: core::ops::RangeInclusive<u64> = 1_000_000..=8_000_000;
 /// [`Idle::Spin`] in nanoseconds.
 const FOR_EVER: u64 = u64::MAX;
 
@@ -59,6 +61,19 @@ impl Worker {
             pause();
         }
         again
+    }
+
+    /// SHARE-3: until when a sleep that was announced may last, on the loop's clock. It looks behind the announcement, so
+    /// that whatever is pushed later than this look either calls somebody or was left alone by a worker seen here.
+    pub(super) fn watch_until(&'static self) -> u64 {
+        let others = || self.scheduler().workers().filter(|worker| !core::ptr::eq(*worker, self));
+        let awake = |worker: &Self| !worker.parker.is_sleeping() || !worker.ring.is_empty();
+        if !self.shares() || !others().any(awake) {
+            return u64::MAX;
+        }
+        let wait = (self.watch_ns.get() * 2).clamp(*WATCH_NS.start(), *WATCH_NS.end());
+        self.watch_ns.set(wait);
+        self.event_loop().now().saturating_add(wait)
     }
 
     #[cold]

@@ -6,7 +6,8 @@
 //!
 //! SHARE-1: a worker that has called nobody since the ring held half as many tasks calls one when it holds two
 //! or more; so does one that has called in this poll and finds its ring all but emptied; the called one calls the next
-//! if it leaves something. What a poll makes ready alone, one task, waits for that poll: nobody is called. SHARE-2: a single task is taken only
+//! if it leaves something. SHARE-3: what a poll makes ready alone, one task, calls nobody; so a worker that falls asleep
+//! beside one that is awake sleeps for some milliseconds only, and looks again. SHARE-2: a single task is taken only
 //! from a worker that has started nothing for some looks of the thief's; a thief that has begun to count them does
 //! not sleep before it knows.
 

@@ -50,6 +50,7 @@ impl Worker {
         let polls = self.run_tasks(budget.polls);
         if polls != 0 {
             self.spin_until.set(0);
+            self.watch_ns.set(0);
         }
         // A close looks at what has ended before its worker sleeps (CLOSE-4).
         let sleep = budget.sleep && (polls == 0 || self.life.load(Ordering::Relaxed) != CLOSING);
@@ -184,6 +185,7 @@ impl Worker {
         if reaper.is_some_and(|reaper| self.spins(reaper)) || self.looks_again() || !self.fall_asleep() {
             return Wait::No;
         }
+        let deadline = deadline.min(self.watch_until());
         if deadline == u64::MAX { Wait::Forever } else { Wait::Until(deadline) }
     }
 

@@ -121,6 +121,8 @@ pub struct Worker {
     /// How long it spins before it sleeps, and the end of the spin that it is in, or zero.
     pub(super) spin_ns: Cell<u64>,
     pub(super) spin_until: Cell<u64>,
+    /// How long its last sleep beside a worker that is awake could be, or zero (SHARE-3).
+    pub(super) watch_ns: Cell<u64>,
     /// Counters.
     pub stats: Stats,
 }
@@ -171,6 +173,7 @@ impl Worker {
             wake_at: Cell::new(0),
             spin_ns: Cell::new(0),
             spin_until: Cell::new(0),
+            watch_ns: Cell::new(0),
             stats: Stats::new(),
         }
     }
@@ -195,6 +198,7 @@ impl Worker {
         self.searching.set(false);
         self.spin_ns.set(scheduler.spin_ns());
         self.spin_until.set(0);
+        self.watch_ns.set(0);
         scheduler.enlist(index, self);
     }
 
