@@ -16,6 +16,7 @@
 //! | [`combine`] | `join`, `select` and `race` |
 //! | [`buf`] | buffers that operations may borrow |
 //! | [`storage`] | bodies in arenas, on the stack, in the user's allocator, or not Rust at all |
+//! | [`blocking`] | jobs for threads that may block |
 //! | [`recursion`] | tail restart, and frames for async recursion |
 //! | [`memory`] | the map of all of it |
 //! | [`queue`] | run queue and inbox |
@@ -28,6 +29,7 @@
 extern crate alloc;
 
 mod atomics;
+pub mod blocking;
 #[cfg(not(loom))]
 pub mod buf;
 pub mod channel;

@@ -11,6 +11,7 @@
 //! | [`fs`](mod@fs) | files |
 //! | [`signal`] | ctrl-c and terminate |
 //! | [`sync`] | locks that know what they guard, and threads that block on them |
+//! | [`blocking`] | threads for what blocks |
 //! | [`alloc`] | a counting allocator, to prove that nothing is allocated |
 #![cfg(target_os = "linux")]
 
@@ -20,6 +21,7 @@ pub use unboxed_core::{
 pub use unboxed_macros::{main, task};
 
 pub mod alloc;
+pub mod blocking;
 pub mod fs;
 pub mod net;
 pub mod ring;

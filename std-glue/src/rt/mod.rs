@@ -19,6 +19,7 @@ pub use config::Config;
 pub use main::run_main;
 pub use outside::{Pollable, Rest};
 pub use runtime::Runtime;
+pub(crate) use threads::SignalsBlocked;
 pub use unboxed_core::exec::{Idle, Mode, Remote};
 
 use std::cell::Cell;

@@ -180,10 +180,10 @@ impl Threads {
 
 /// THREADS-2: signals are for the program's own threads, so a worker's takes none; else one that a
 /// descriptor waits for, and that only its owner's thread has blocked, would end the process here.
-struct SignalsBlocked(libc::sigset_t);
+pub(crate) struct SignalsBlocked(libc::sigset_t);
 
 impl SignalsBlocked {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut all = MaybeUninit::uninit();
         let mut before = MaybeUninit::uninit();
         // SAFETY: both sets are written before they are read. What a fault of the thread's own raises cannot be
