@@ -28,6 +28,8 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(not(loom))]
+mod ahead;
 mod atomics;
 pub mod blocking;
 #[cfg(not(loom))]

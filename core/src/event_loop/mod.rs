@@ -10,6 +10,8 @@ pub mod scripted;
 pub use descriptor::{Address, Descriptor, IO_RANGES_MAX, IoRange, RawFile};
 pub use reaper::{Completion, Reaper};
 
+use crate::ahead;
+use crate::op::Slot;
 use core::num::NonZeroU64;
 
 /// Names one activation of one slot: its address and the low 16 bits of its generation, in the form that
@@ -21,6 +23,15 @@ impl OpToken {
     /// The token as user data.
     pub fn to_user_data(self) -> u64 {
         self.0.get()
+    }
+
+    /// Asks for the memory of its slot: for a loop that reports several completions, to all of which it says so
+    /// before it reports the first.
+    #[inline]
+    pub fn fetch_ahead(self) {
+        let slot = Slot::address(self);
+        ahead::fetch(slot);
+        ahead::fetch(slot.wrapping_byte_add(64));
     }
 
     /// The token back from user data.

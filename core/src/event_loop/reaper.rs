@@ -35,6 +35,12 @@ impl Reaper<'_> {
         self.reaped >= self.most || self.worker.batch.is_full()
     }
 
+    /// How many more completions it takes for certain; zero when it is full.
+    #[inline]
+    pub fn room(&self) -> usize {
+        self.worker.batch.room()
+    }
+
     /// How many completions this turn has brought.
     pub fn reaped(&self) -> u32 {
         self.reaped

@@ -1,5 +1,6 @@
 //! The wakers of one reaping, until dispatch. A fixed ring, so a panic in one wake loses none of the rest.
 
+use crate::ahead;
 use crate::task::{self, Header};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
@@ -39,6 +40,12 @@ impl Batch {
         self.len.get() as usize >= BATCH_MAX - 1
     }
 
+    /// For how many completions there is room for certain.
+    #[inline]
+    pub fn room(&self) -> usize {
+        (BATCH_MAX - self.len.get() as usize) / 2
+    }
+
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len.get() == 0
@@ -60,6 +67,7 @@ impl Batch {
                 return core::mem::forget(waker);
             }
             self.last.set(task.0);
+            ahead::fetch(task.0);
         }
         let len = self.len.get();
         let full = len as usize == BATCH_MAX;

@@ -2,6 +2,7 @@
 
 use super::stats::count;
 use super::worker::Worker;
+use crate::ahead;
 use crate::op::{
     FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotKind, TAKING, same_generation,
 };
@@ -21,6 +22,11 @@ impl Worker {
         };
         self.in_flight.set(self.in_flight.get() - 1);
         self.batch.push(waker);
+        if slot.kind.get() == SlotKind::Keep {
+            // SAFETY: SLOT-1; the kind says that a `Keep` lies there.
+            let file = unsafe { (*slot.body.get()).assume_init_ref().keep }.file;
+            ahead::fetch(file.map_or(core::ptr::null(), core::ptr::from_ref));
+        }
         slot.set_ready(word);
     }
 

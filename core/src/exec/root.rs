@@ -44,6 +44,7 @@ impl<const K: usize> RootBlock<K> {
         stop: Self::stop,
         drop_output: nothing,
         release: nothing,
+        body: 0,
         slots: K as u32,
         busy: busy_beyond(K),
         context: core::ptr::null(),

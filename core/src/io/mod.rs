@@ -7,6 +7,7 @@
 mod accept;
 mod incoming;
 mod lend;
+mod part;
 mod plain;
 mod reader;
 mod transfer;

@@ -1,6 +1,7 @@
 //! One read or write, and a write of everything.
 
 use super::lend::{IntoLend, Lend, Slot};
+use super::part::Part;
 use crate::event_loop::Descriptor;
 use crate::file::{Direction, FileEntry, FileHandle, FileUse};
 use crate::op::{Error, KeepVtable, OpHandle, Operation, Parts, RawBuf, SlotKind, SlotRef, more};
@@ -71,10 +72,12 @@ pub fn transfer<'a, B: IntoLend>(
     kind: TransferKind,
     buffer: B,
 ) -> Transfer<'a, B::Lend> {
+    let file = file.into();
     Transfer {
-        file: file.into(),
+        file: file.handle,
+        lane: file.lane(kind.direction()),
         kind,
-        range: None,
+        part: Part::ALL,
         lender: Some(buffer.into_lend()),
         handle: OpHandle::new(),
         len_before: 0,
@@ -93,13 +96,17 @@ pub fn transfer<'a, B: IntoLend>(
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Transfer<'a, L: Lend> {
-    file: FileUse<'a>,
+    file: &'a FileHandle,
+    /// The file's lane, if it is this operation's alone.
+    lane: Option<Direction>,
     kind: TransferKind,
-    range: Option<Range<usize>>,
+    part: Part,
     lender: Option<L>,
     handle: OpHandle,
     len_before: u32,
 }
+
+const _: () = assert!(size_of::<Transfer<'_, &mut crate::task::Bytes<'_>>>() <= 64, "a cache line");
 
 impl<L: Lend> Unpin for Transfer<'_, L> {}
 
@@ -111,7 +118,7 @@ impl<L: Lend> Transfer<'_, L> {
 
     /// Uses only these bytes of the buffer.
     pub fn range(mut self, range: Range<usize>) -> Self {
-        self.range = Some(range);
+        self.part = Part::of(range);
         self
     }
 
@@ -125,7 +132,7 @@ impl<L: Lend> Transfer<'_, L> {
                 }
                 let result = Error::check(outcome.result);
                 if let (Ok(count), Direction::Read) = (result, self.kind.direction()) {
-                    let start = self.range.as_ref().map_or(0, |r| r.start as u32);
+                    let start = self.part.start();
                     if start <= self.len_before {
                         outcome.raw.len = self.len_before.max(start + count);
                     }
@@ -148,26 +155,25 @@ impl<L: Lend> Transfer<'_, L> {
         let lender = self.lender.as_mut().expect("unboxed: a transfer was polled after its end");
         let raw = lender.lend();
         let reads = self.kind.direction() == Direction::Read;
-        let all = if reads { raw.capacity } else { raw.len } as usize;
-        let range = self.range.clone().unwrap_or(0..all);
-        let begun = if range.start > range.end || range.end > all {
-            Err(Error::OutOfRange { end: range.end.max(range.start), len: all })
-        } else {
-            self.len_before = raw.len;
-            let data = raw.data.wrapping_add(range.start);
-            let op = self.kind.descriptor(self.file.handle.raw(), data, (range.end - range.start) as u32);
-            let vtable = match self.kind {
-                TransferKind::ReadAt(offset) if offset != u64::MAX => {
-                    const { &Keep::<L, true, false>::VTABLE }
-                }
-                _ if reads => const { &Keep::<L, true, true>::VTABLE },
-                _ => const { &Keep::<L, false, false>::VTABLE },
-            };
-            let file = Some(self.file.entry());
-            let lane = self.file.lane(self.kind.direction());
-            let parts = Parts { raw, vtable, file, lane, kind: SlotKind::Keep };
-            // SAFETY: IO-1.
-            unsafe { self.handle.begin(cx, &op, Some(parts)) }
+        let all = if reads { raw.capacity } else { raw.len };
+        let begun = match self.part.within(all) {
+            Err(error) => Err(error),
+            Ok(range) => {
+                self.len_before = raw.len;
+                let data = raw.data.wrapping_add(range.start as usize);
+                let op = self.kind.descriptor(self.file.raw(), data, range.end - range.start);
+                let vtable = match self.kind {
+                    TransferKind::ReadAt(offset) if offset != u64::MAX => {
+                        const { &Keep::<L, true, false>::VTABLE }
+                    }
+                    _ if reads => const { &Keep::<L, true, true>::VTABLE },
+                    _ => const { &Keep::<L, false, false>::VTABLE },
+                };
+                let (file, lane) = (Some(self.file.entry()), self.lane);
+                let parts = Parts { raw, vtable, file, lane, kind: SlotKind::Keep };
+                // SAFETY: IO-1.
+                unsafe { self.handle.begin(cx, &op, Some(parts)) }
+            }
         };
         match begun {
             Ok(()) => lender.note(self.handle.slot().map(Slot)),
@@ -226,7 +232,7 @@ pub fn write_all<'a, B: IntoLend>(
     kind: TransferKind,
     buffer: B,
 ) -> WriteAll<'a, B::Lend> {
-    WriteAll { transfer: transfer(file, kind, buffer), done: 0, end: None }
+    WriteAll { transfer: transfer(file, kind, buffer), done: 0 }
 }
 
 /// See [`write_all`].
@@ -234,8 +240,7 @@ pub fn write_all<'a, B: IntoLend>(
 #[must_use = "futures do nothing unless awaited"]
 pub struct WriteAll<'a, L: Lend> {
     transfer: Transfer<'a, L>,
-    done: usize,
-    end: Option<usize>,
+    done: u32,
 }
 
 impl<L: Lend> WriteAll<'_, L> {
@@ -246,15 +251,13 @@ impl<L: Lend> WriteAll<'_, L> {
 
     /// Writes only these bytes of the buffer.
     pub fn range(mut self, range: Range<usize>) -> Self {
-        self.done = 0;
-        self.end = Some(range.end);
-        self.transfer.range = Some(range);
+        self.transfer.part = Part::of(range);
         self
     }
 
     fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         loop {
-            if self.end.is_none() && self.transfer.handle.slot().is_none() {
+            if self.transfer.part.is_all() && self.transfer.handle.slot().is_none() {
                 // What holds a value now is what is to be written.
                 let lender = self.transfer.lender.as_mut();
                 let lender = lender.expect("unboxed: a transfer was polled after its end");
@@ -262,19 +265,17 @@ impl<L: Lend> WriteAll<'_, L> {
                 let raw = lender.lend();
                 // SAFETY: it was just given.
                 unsafe { lender.take_back(raw) };
-                self.end = Some(raw.len as usize);
-                self.transfer.range = Some(0..raw.len as usize);
+                self.transfer.part = Part::first(raw.len);
             }
-            let range = self.transfer.range.clone().unwrap_or(0..0);
-            if range.is_empty() {
-                return Poll::Ready(Ok(self.done));
+            if self.transfer.part.is_empty() {
+                return Poll::Ready(Ok(self.done as usize));
             }
             let count = ready!(self.transfer.poll_result(cx))?;
             if count == 0 {
                 return Poll::Ready(Err(Error::WriteZero));
             }
-            self.done += count;
-            self.transfer.range = Some(range.start + count..range.end);
+            self.done += count as u32;
+            self.transfer.part.skip(count as u32);
             if let TransferKind::WriteAt(offset) = &mut self.transfer.kind {
                 *offset += count as u64;
             }

@@ -2,7 +2,7 @@
 //! are in `handle.rs`.
 
 use super::error::Error;
-use super::handle::{OpHandle, Outcome, Phase, SlotRef, displaced};
+use super::handle::{OpHandle, Outcome, SlotRef, displaced};
 use super::keep::RawBuf;
 use super::request::REQ_DROP;
 use super::slot::Slot;
@@ -18,7 +18,7 @@ impl OpHandle {
     /// other case.
     #[inline(always)]
     pub(crate) fn take_ready(&mut self) -> Option<(u32, RawBuf)> {
-        let Phase::Begun(SlotRef { slot, generation }) = self.phase else { return None };
+        let SlotRef { slot, generation } = self.slot()?;
         let word = slot.state.look();
         if word != pack(READY, generation) {
             return None;
@@ -29,7 +29,7 @@ impl OpHandle {
             return None;
         }
         let result = u32::try_from(slot.result.get()).ok()?;
-        self.phase = Phase::Idle;
+        self.ended();
         Some((result, take_own(slot, word, task)))
     }
 
@@ -44,7 +44,7 @@ impl OpHandle {
 
     #[inline(never)]
     fn poll_end_unusual(&mut self, cx: &Context<'_>) -> Poll<Result<Outcome, Error>> {
-        let Phase::Begun(SlotRef { slot, generation }) = self.phase else {
+        let Some(SlotRef { slot, generation }) = self.slot() else {
             return Poll::Ready(Err(Error::NoTask));
         };
         let word = slot.state.look();
@@ -52,7 +52,7 @@ impl OpHandle {
             wait_again(slot, generation, cx);
             return Poll::Pending;
         }
-        self.phase = Phase::Idle;
+        self.ended();
         if word != pack(READY, generation) {
             let closed = word == pack(DETACHED, generation);
             return Poll::Ready(Err(if closed { Error::Closed } else { Error::TaskEnded }));

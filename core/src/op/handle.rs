@@ -33,6 +33,16 @@ pub(crate) struct SlotRef {
 }
 
 impl SlotRef {
+    #[inline]
+    pub fn from_parts(slot: &'static Slot, generation: u32) -> Self {
+        Self { slot, generation }
+    }
+
+    #[inline]
+    pub fn into_parts(self) -> (&'static Slot, u32) {
+        (self.slot, self.generation)
+    }
+
     /// The present activation.
     pub fn of(slot: &'static Slot) -> Self {
         Self { slot, generation: slot.observe().1 }
@@ -91,16 +101,12 @@ pub(crate) struct Outcome {
     pub again: bool,
 }
 
-#[derive(Debug)]
-pub(super) enum Phase {
-    Idle,
-    Begun(SlotRef),
-}
-
 /// Drives one operation at a time.
 #[derive(Debug)]
 pub struct OpHandle {
-    pub(super) phase: Phase,
+    /// The slot of the operation that was begun, in `generation`.
+    slot: Option<&'static Slot>,
+    generation: u32,
     pub(super) cancelled: bool,
 }
 
@@ -118,24 +124,28 @@ impl Default for OpHandle {
 impl OpHandle {
     /// A handle without an operation.
     pub const fn new() -> Self {
-        Self { phase: Phase::Idle, cancelled: false }
+        Self { slot: None, generation: 0, cancelled: false }
     }
 
+    #[inline]
     pub(crate) fn slot(&self) -> Option<SlotRef> {
-        match self.phase {
-            Phase::Begun(slot) => Some(slot),
-            Phase::Idle => None,
-        }
+        self.slot.map(|slot| SlotRef { slot, generation: self.generation })
     }
 
+    /// The operation has ended, and its slot is not this handle's any more.
+    #[inline]
+    pub(super) fn ended(&mut self) {
+        self.slot = None;
+    }
+
+    #[inline]
     pub(super) fn begun(&mut self, slot: &'static Slot, generation: u32) {
-        self.phase = Phase::Begun(SlotRef { slot, generation });
-        self.cancelled = false;
+        (self.slot, self.generation, self.cancelled) = (Some(slot), generation, false);
     }
 
     /// Asks that the operation end soon; its result still comes through [`poll_end`](Self::poll_end).
     pub(crate) fn cancel(&mut self, cx: &Context<'_>) {
-        let Phase::Begun(SlotRef { slot, generation }) = self.phase else { return };
+        let Some(SlotRef { slot, generation }) = self.slot() else { return };
         if self.cancelled || !(SlotRef { slot, generation }).in_flight() {
             return;
         }
@@ -155,14 +165,14 @@ impl OpHandle {
     /// Lets the operation go; see the module's table.
     #[inline]
     pub(crate) fn abandon(&mut self) {
-        if let Phase::Begun(SlotRef { slot, generation }) = core::mem::replace(&mut self.phase, Phase::Idle) {
-            abandon(slot, generation);
+        if let Some(slot) = self.slot.take() {
+            abandon(slot, self.generation);
         }
     }
 
     /// The armed operation goes on without this handle; [`adopt`](Self::adopt) finds it again.
     pub(crate) fn leave_armed(&mut self) {
-        self.phase = Phase::Idle;
+        self.slot = None;
     }
 
     /// Asks that the operation end, and leaves it armed until then, for whoever adopts it.
@@ -178,7 +188,7 @@ impl OpHandle {
                 slot.ask(generation, REQ_CANCEL);
             }
         }
-        self.phase = Phase::Idle;
+        self.slot = None;
     }
 
     /// Whether a result is that of a cancel which this handle has not asked for: an earlier one's.

@@ -244,13 +244,18 @@ impl Slot {
         OpToken(unsafe { NonZeroU64::new_unchecked(address | u64::from(generation & 0xffff) << 48) })
     }
 
+    /// Where the slot of a token lies.
+    #[inline]
+    pub(crate) fn address(token: OpToken) -> *const Slot {
+        core::ptr::with_exposed_provenance((token.0.get() & 0xffff_ffff_ffff) as usize)
+    }
+
     /// The slot of a token and its state word, when that is in flight in the activation of the token.
     #[inline]
     pub(crate) fn of_token(token: OpToken) -> Option<(&'static Slot, u32)> {
         let data = token.0.get();
-        let slot = core::ptr::with_exposed_provenance::<Slot>((data & 0xffff_ffff_ffff) as usize);
         // SAFETY: SLOT-3; tokens are made from slots only.
-        let slot: &'static Slot = unsafe { &*slot };
+        let slot: &'static Slot = unsafe { &*Self::address(token) };
         let word = slot.state.get();
         let expected = pack(IN_FLIGHT, (data >> 48) as u32);
         (word & pack(STATE_MASK, 0xffff) == expected).then_some((slot, word))

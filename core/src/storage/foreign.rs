@@ -80,6 +80,7 @@ const fn vtable<const K: usize>() -> TaskVtable {
         stop: stop::<K>,
         drop_output: nothing,
         release: release::<K>,
+        body: 0,
         slots: K as u32,
         busy: busy_beyond(K),
         context: ptr::null(),

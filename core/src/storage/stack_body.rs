@@ -109,6 +109,7 @@ impl<F: Future> StackBody<F> {
             stop: Self::stop::<K, MOVES>,
             drop_output: nothing,
             release: release::<K>,
+            body: 0,
             slots: K as u32,
             busy: busy_beyond(K),
             context: ptr::null(),

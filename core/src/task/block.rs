@@ -36,6 +36,7 @@ impl<F: Future + 'static, const K: usize, const B: usize> Block<F, K, B> {
             stop: Self::stop,
             drop_output: Self::drop_output,
             release: pool::release_block,
+            body: Self::BODY_OFFSET as u32,
             slots: K as u32,
             busy: busy_beyond(K),
             context,

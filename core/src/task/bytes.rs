@@ -8,7 +8,7 @@
 
 use super::header::TaskRef;
 use crate::exec::current;
-use crate::op::{Error, SlotRef};
+use crate::op::{Error, Slot, SlotRef};
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
@@ -34,7 +34,7 @@ impl BytesToken {
 
     /// The bytes, for as long as the token is borrowed.
     pub fn lend(&mut self) -> Bytes<'_> {
-        Bytes { task: self.task, data: self.data, len: self.len, lent: None, token: PhantomData }
+        Bytes { task: self.task, data: self.data, len: self.len, lent: Mark::NONE, token: PhantomData }
     }
 }
 
@@ -44,7 +44,7 @@ pub struct Bytes<'t> {
     task: TaskRef,
     data: *mut u8,
     len: u32,
-    lent: Option<SlotRef>,
+    lent: Mark,
     token: PhantomData<&'t mut [u8]>,
 }
 
@@ -52,6 +52,30 @@ pub struct Bytes<'t> {
 unsafe impl Send for Bytes<'_> {}
 // SAFETY: shared access only reads.
 unsafe impl Sync for Bytes<'_> {}
+
+/// The slot and the generation that bytes were last lent to (BYTES-3); without the hole of a [`SlotRef`] in an
+/// option, beside a length.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, packed(4))]
+struct Mark {
+    generation: u32,
+    slot: Option<&'static Slot>,
+}
+
+impl Mark {
+    const NONE: Self = Self { generation: 0, slot: None };
+
+    fn of(slot: SlotRef) -> Self {
+        let (slot, generation) = slot.into_parts();
+        Self { generation, slot: Some(slot) }
+    }
+
+    #[inline]
+    fn slot(self) -> Option<SlotRef> {
+        let Self { generation, slot } = self;
+        slot.map(|slot| SlotRef::from_parts(slot, generation))
+    }
+}
 
 /// The bytes are lent to an operation that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +106,7 @@ impl<'t> Bytes<'t> {
 
     /// Whether an operation still holds them.
     pub fn is_lent(&self) -> bool {
-        self.lent.is_some_and(|slot| slot.in_flight())
+        self.lent_to().is_some()
     }
 
     /// The bytes for reading.
@@ -133,11 +157,11 @@ impl<'t> Bytes<'t> {
     }
 
     pub(crate) fn lent_to(&self) -> Option<SlotRef> {
-        self.lent.filter(|slot| slot.in_flight())
+        self.lent.slot().filter(|slot| slot.in_flight())
     }
 
     pub(crate) fn set_lent(&mut self, slot: SlotRef) {
-        self.lent = Some(slot);
+        self.lent = Mark::of(slot);
     }
 
     pub(crate) fn data(&self) -> *mut u8 {

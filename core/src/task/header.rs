@@ -17,6 +17,7 @@
 use super::refs::Refs;
 use super::state::{self, Place, StateWord};
 use super::vtable::TaskVtable;
+use crate::ahead;
 use crate::atomics::{AtomicPtr, Ordering};
 use crate::exec::{Target, Worker, current};
 use crate::op::Slot;
@@ -137,6 +138,18 @@ impl TaskRef {
         unsafe { self.header().vtable.get().unwrap_unchecked() }
     }
 
+    /// Asks for the memory that a poll of the task touches first.
+    ///
+    /// # Safety
+    /// As [`vtable_of_live`](Self::vtable_of_live).
+    #[inline]
+    unsafe fn fetch_body_ahead(self) {
+        // SAFETY: passed on.
+        let body = self.0.wrapping_byte_add(unsafe { self.vtable_of_live() }.body as usize);
+        ahead::fetch(body);
+        ahead::fetch(body.wrapping_byte_add(64));
+    }
+
     /// The task's own slots.
     #[inline]
     pub(crate) fn slots(self) -> &'static [Slot] {
@@ -172,6 +185,8 @@ impl TaskRef {
     #[inline]
     pub(crate) fn wake_on(self, worker: &'static Worker) {
         if let Some(place) = self.header().state.wake() {
+            // SAFETY: STATE-3: the wake won the queue place of a LIVE task, which nobody starts before it is enqueued.
+            unsafe { self.fetch_body_ahead() };
             self.enqueue(place, worker);
         }
     }

@@ -19,6 +19,8 @@ pub struct TaskVtable {
     pub(crate) drop_output: unsafe extern "C-unwind" fn(*const Header),
     /// Gives the memory back, exactly once an activation.
     pub(crate) release: unsafe extern "C-unwind" fn(*const Header),
+    /// Where the body lies in the block, if it lies there: a turn asks for its memory ahead.
+    pub(crate) body: u32,
     /// How many slots lie behind the bookkeeping.
     pub(crate) slots: u32,
     /// The `busy` of a task with no slot taken: the bits of slots that it does not have (TASK-4).

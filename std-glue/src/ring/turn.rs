@@ -4,6 +4,8 @@
 //! visible only inside an enter with GETEVENTS; the kernel sets a flag in the shared page when there is some,
 //! so a turn without news costs a few loads.
 
+use core::mem::MaybeUninit;
+
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue};
 use unboxed_core::event_loop::{Completion, EventLoop, OpToken, Reaper, Wait};
@@ -15,6 +17,9 @@ use super::ring_loop::{RingLoop, System};
 /// The kernel's internal "restart this call" numbers. They leak, from an interrupted open of a FIFO for one, and
 /// mean EINTR.
 const RESTART: core::ops::RangeInclusive<i32> = -516..=-512;
+
+/// So many completions are taken at a time, and the memory of all is asked for before the first is delivered.
+const AHEAD: usize = 8;
 
 /// What the shared pages say before a turn.
 struct Sight {
@@ -106,12 +111,7 @@ impl RingLoop {
     fn reap(&self, system: &System, reaper: &mut Reaper<'_>) {
         let ring = &system.ring;
         loop {
-            while !reaper.is_full() {
-                // SAFETY: RING-2: a view of this expression only; with its end the head is stored, before
-                // anything is done with the completion.
-                let Some(entry) = (unsafe { ring.completion_shared() }).next() else { break };
-                self.deliver(&entry, reaper);
-            }
+            while self.reap_some(ring, reaper) {}
             // SAFETY: RING-2: a view of this expression only.
             if reaper.is_full() || !unsafe { ring.submission_shared() }.cq_overflow() {
                 return;
@@ -122,6 +122,34 @@ impl RingLoop {
                 return; // The flush was refused; the next turn tries again.
             }
         }
+    }
+
+    /// Takes as many as are looked ahead at; false when there were fewer, or the reaper is full.
+    #[inline]
+    fn reap_some(&self, ring: &IoUring, reaper: &mut Reaper<'_>) -> bool {
+        let room = reaper.room().min(AHEAD);
+        // SAFETY: RING-2: the only view, and gone before anything is done with the completions; with its end the head is
+        // stored.
+        let mut queue = unsafe { ring.completion_shared() };
+        if queue.len() < 2 {
+            let Some(entry) = (if room > 0 { queue.next() } else { None }) else { return false };
+            drop(queue);
+            self.deliver(&entry, reaper);
+            return false;
+        }
+        let mut entries = [const { MaybeUninit::uninit() }; AHEAD];
+        let entries = queue.fill(&mut entries[..room]);
+        drop(queue);
+        for entry in &*entries {
+            if entry.user_data() & TAG_BITS == 0 {
+                // SAFETY: RING-4, as in `deliver`.
+                unsafe { OpToken::from_user_data(entry.user_data()) }.fetch_ahead();
+            }
+        }
+        for entry in &*entries {
+            self.deliver(entry, reaper);
+        }
+        room > 0 && entries.len() == room
     }
 
     /// One completion: to the reaper, or swallowed if it is our own (RING-4).
