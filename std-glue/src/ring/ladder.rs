@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::sq_thread::SqThread;
 use io_uring::IoUring;
 
 /// The most entries of a submission queue; a completion queue may have twice as many.
@@ -19,12 +20,23 @@ pub struct RingConfig {
     pub rung: Option<Rung>,
     /// Whether the ring's file can be waited for, which leaves out the deferred rung.
     pub pollable: bool,
+    /// A thread of the kernel's takes the submissions; no rung is asked for then.
+    pub sq_thread: Option<SqThread>,
 }
 
 impl RingConfig {
     /// 256 entries, twice as many completions, the best rung.
     pub const fn new() -> Self {
-        Self { entries: 256, cq_entries: None, rung: None, pollable: false }
+        Self { entries: 256, cq_entries: None, rung: None, pollable: false, sq_thread: None }
+    }
+}
+
+impl RingConfig {
+    /// Whether a rung may be tried.
+    fn allows(&self, rung: Rung) -> bool {
+        (rung == Rung::Polled) == self.sq_thread.is_some()
+            && self.rung.is_none_or(|only| only == rung)
+            && !(self.pollable && rung == Rung::Deferred)
     }
 }
 
@@ -43,11 +55,19 @@ pub enum Rung {
     Cooperative,
     /// No flags.
     Plain,
+    /// A thread of the kernel's takes submissions and runs completion work (`sq_thread`); never chosen by itself.
+    Polled,
 }
 
 /// Each try: its rung, and whether the indirection array of the submission queue is left out (Linux 6.6).
-const TRIES: [(Rung, bool); 4] =
-    [(Rung::Deferred, true), (Rung::Deferred, false), (Rung::Cooperative, false), (Rung::Plain, false)];
+const TRIES: [(Rung, bool); 6] = [
+    (Rung::Deferred, true),
+    (Rung::Deferred, false),
+    (Rung::Cooperative, false),
+    (Rung::Plain, false),
+    (Rung::Polled, true),
+    (Rung::Polled, false),
+];
 
 /// Why there is no ring. The text says what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +87,10 @@ pub enum SetupError {
     Size,
     /// EINVAL on every rung that was tried.
     NoRung,
+    /// EINVAL or EPERM for a ring with a thread of the kernel's, on this processor if one was named.
+    NoSqThread(Option<u32>),
+    /// EAGAIN: no further thread may be made for the ring.
+    NoThreads,
     /// As many rings are open as there are doorbells.
     BellsUsedUp,
     /// Another error number.
@@ -82,6 +106,7 @@ impl SetupError {
             libc::ENOMEM => Self::NoMemory,
             libc::EMFILE | libc::ENFILE => Self::NoFiles,
             libc::EINVAL => Self::NoRung,
+            libc::EAGAIN => Self::NoThreads,
             other => Self::Other(other),
         }
     }
@@ -93,8 +118,8 @@ impl SetupError {
             Self::Unknown | Self::TooOld => libc::ENOSYS,
             Self::NoMemory => libc::ENOMEM,
             Self::NoFiles => libc::EMFILE,
-            Self::Size | Self::NoRung => libc::EINVAL,
-            Self::BellsUsedUp => libc::EAGAIN,
+            Self::Size | Self::NoRung | Self::NoSqThread(_) => libc::EINVAL,
+            Self::BellsUsedUp | Self::NoThreads => libc::EAGAIN,
             Self::Other(errno) => errno,
         }
     }
@@ -123,6 +148,21 @@ impl fmt::Display for SetupError {
             Self::NoRung => {
                 "the kernel refused every set of ring flags that was tried (EINVAL): force no rung; a pollable \
                  ring cannot have the deferred one"
+            }
+            Self::NoSqThread(None) => {
+                "the kernel refused a thread for the submission queue (EINVAL): Linux before 5.13, or a sandbox; \
+                 leave SQPOLL off"
+            }
+            Self::NoSqThread(Some(cpu)) => {
+                return write!(
+                    f,
+                    "the kernel refused a thread for the submission queue on processor {cpu} (EINVAL): name one \
+                     that is online and that `taskset -cp` shows for this process, or none"
+                );
+            }
+            Self::NoThreads => {
+                "the kernel could not make a thread for the submission queue (EAGAIN): raise the limit on \
+                 processes (ulimit -u, TasksMax=) or leave SQPOLL off"
             }
             Self::BellsUsedUp => "64 rings are open in this process, which is the limit: close one first",
             Self::Other(errno) => return write!(f, "io_uring_setup failed with error number {errno}"),
@@ -153,31 +193,43 @@ pub(super) fn build(config: &RingConfig) -> Result<(IoUring, Rung), SetupError> 
         return Err(SetupError::Size);
     }
     for (rung, no_array) in TRIES {
-        if config.rung.is_some_and(|only| only != rung) || config.pollable && rung == Rung::Deferred {
+        if !config.allows(rung) {
             continue;
         }
-        match attempt(rung, no_array, entries, cq_entries) {
+        match attempt(rung, no_array, entries, cq_entries, config.sq_thread) {
             Ok(ring) => return enough(&ring).map(|()| (ring, rung)),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             Err(error) => return Err(SetupError::from_io(&error)),
         }
     }
-    Err(SetupError::NoRung)
+    Err(config.sq_thread.map_or(SetupError::NoRung, |thread| SetupError::NoSqThread(thread.cpu)))
 }
 
 /// One try. The builder is a plain value; errors carry a number only, so there is no heap in it.
-fn attempt(rung: Rung, no_array: bool, entries: u32, cq_entries: u32) -> std::io::Result<IoUring> {
+fn attempt(
+    rung: Rung,
+    no_array: bool,
+    entries: u32,
+    cq_entries: u32,
+    sq_thread: Option<SqThread>,
+) -> std::io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.setup_cqsize(cq_entries);
+    if let Some(thread) = sq_thread {
+        thread.set_up(&mut builder);
+    }
+    if no_array {
+        builder.setup_no_sqarray();
+    }
     match rung {
         Rung::Deferred => {
             builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_submit_all();
-            if no_array {
-                builder.setup_no_sqarray();
-            }
         }
         Rung::Cooperative => {
             builder.setup_coop_taskrun().setup_taskrun_flag().setup_submit_all();
+        }
+        Rung::Polled => {
+            builder.setup_single_issuer().setup_submit_all();
         }
         Rung::Plain => {}
     }

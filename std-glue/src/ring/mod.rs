@@ -9,6 +9,7 @@
 //! | `params` | memory that the kernel reads while it takes an entry |
 //! | `handle` | the system call, through a registered descriptor |
 //! | `bell` | how another thread wakes a sleeping ring |
+//! | `sq_thread` | submissions that a thread of the kernel's takes |
 //!
 //! # Invariants
 //!
@@ -42,6 +43,9 @@
 //! with the next enter.
 //!
 //! **RING-8. No heap** between `open` and `close`; also `open` takes its memory from the system directly.
+//!
+//! **RING-9. A thread of the kernel's is woken behind a full fence,** when the shared page says that it sleeps;
+//! see `sq_thread`. It copies parameters before it stores the head, so RING-3 holds as it stands.
 
 mod bell;
 mod encode;
@@ -49,7 +53,9 @@ mod handle;
 mod ladder;
 mod params;
 mod ring_loop;
+mod sq_thread;
 mod turn;
 
 pub use ladder::{RingConfig, Rung, SetupError, probe};
 pub use ring_loop::RingLoop;
+pub use sq_thread::SqThread;

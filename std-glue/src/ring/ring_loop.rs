@@ -93,6 +93,12 @@ impl RingLoop {
         self.rung
     }
 
+    /// Whether a thread of the kernel's takes the submissions (RING-9).
+    #[inline]
+    pub(super) fn has_sq_thread(&self) -> bool {
+        self.rung == Rung::Polled
+    }
+
     /// Places of the submission queue.
     pub fn entries(&self) -> u32 {
         self.entries
@@ -128,7 +134,10 @@ impl RingLoop {
         if overflow {
             return Err(Full);
         }
-        system.enter(queued, 0, EnterFlags::empty());
+        // With a thread of the kernel's the call waits until it has taken some.
+        let flags =
+            if self.has_sq_thread() { EnterFlags::SQ_WAIT | system.prod() } else { EnterFlags::empty() };
+        system.enter(queued, 0, flags);
         // SAFETY: RING-2: a view of this expression only.
         if unsafe { system.ring.submission_shared() }.len() < limit as usize { Ok(()) } else { Err(Full) }
     }
@@ -251,7 +260,9 @@ unsafe impl EventLoop for RingLoop {
             // Queued closes and cancels are still owed.
             // SAFETY: RING-2: a view of this expression only.
             let queued = unsafe { system.ring.submission_shared() }.len();
-            if queued > 0 {
+            if self.has_sq_thread() {
+                system.drain_to_thread();
+            } else if queued > 0 {
                 system.enter(queued, 0, EnterFlags::empty());
             }
             self.bell.release();

@@ -52,7 +52,9 @@ impl RingLoop {
         let awake = sight.visible || reaper.is_full() || self.rung_early.get();
         if wait == Wait::No || awake {
             // What is visible is taken first; hidden work joins it when an enter is due anyway.
-            if sight.queued > 0 || (sight.hidden && !sight.visible) {
+            if self.has_sq_thread() {
+                system.prod_if_asleep(sight.queued);
+            } else if sight.queued > 0 || (sight.hidden && !sight.visible) {
                 system.enter(sight.queued, 0, EnterFlags::GETEVENTS);
             }
         } else {
@@ -72,7 +74,9 @@ impl RingLoop {
         self.arm(system);
         // SAFETY: RING-2: a view of this expression only.
         let queued = unsafe { system.ring.submission_shared() }.len();
-        if queued > 0 {
+        if self.has_sq_thread() {
+            system.prod_if_asleep(queued);
+        } else if queued > 0 {
             system.enter(queued, 0, EnterFlags::empty());
         }
         let sight = Sight::of(&system.ring);
@@ -94,15 +98,19 @@ impl RingLoop {
         let queued = unsafe { system.ring.submission_shared() }.len();
         // Without a bell nobody may sleep: the queue is full and the kernel takes nothing, so reap and retry.
         let want = usize::from(self.armed.get());
+        let mut flags = self.sleep_flags;
+        if self.has_sq_thread() && queued > 0 {
+            flags |= system.prod();
+        }
         match wait {
             Wait::Until(deadline) => {
                 // Waiting no time at all lets the kernel skip its timer.
                 match deadline.saturating_sub(self.now()) {
-                    0 => system.enter(queued, 0, EnterFlags::GETEVENTS),
-                    left => system.enter_until(queued, want, self.sleep_flags, left),
+                    0 => system.enter(queued, 0, flags),
+                    left => system.enter_until(queued, want, flags, left),
                 }
             }
-            _ => system.enter(queued, want, self.sleep_flags),
+            _ => system.enter(queued, want, flags),
         }
     }
 
