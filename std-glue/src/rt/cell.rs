@@ -4,8 +4,9 @@ use super::cpus::Cpus;
 use super::seat::{RingPlace, Seat, nanos};
 use super::threads::{Crew, Threads};
 use super::{Config, Runtime};
-use crate::ring::SetupError;
+use crate::ring::{SetupError, SqThread};
 use std::fmt::{self, Write};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use unboxed_core::exec::{Remote, SchedulerStorage};
@@ -43,6 +44,11 @@ pub enum StartError {
     InUse,
     /// The system refused a thread.
     Thread(std::io::Error),
+    /// SQPOLL is on, and the process may use so few processors that its thread would take the workers' time.
+    SqPoll {
+        /// How many.
+        usable: usize,
+    },
     /// This worker was to run on a processor that the process may not use.
     Cpu {
         /// Which worker.
@@ -63,6 +69,11 @@ impl fmt::Display for StartError {
                     "a worker's thread did not start: {error}: fewer workers, or none bound to a processor?"
                 )
             }
+            Self::SqPoll { usable } => write!(
+                f,
+                "SQPOLL wants a processor of its own, and this process may use {usable}: leave it off, let the \
+                 process have more, or say SqPoll::Forced"
+            ),
             Self::Cpu { worker, cpu } => write!(
                 f,
                 "worker {worker} is to run on processor {cpu}, which this process may not use: choose from those \
@@ -140,17 +151,24 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
         self.crew.begin(nanos(CLOSE_TIMEOUT));
         self.files.on_close(close_fd);
         let table = self.files.control();
-        let cpus = Cpus::of(config.affinity, workers);
-        let bound = Bound(cpus.as_ref().ok().copied().flatten());
+        let thread = config.sqpoll.thread(&config.affinity);
+        let kept = thread.as_ref().ok().copied().flatten().and_then(|thread| thread.cpu);
+        let cpus = thread.and_then(|thread| Ok((thread, Cpus::of(config.affinity, workers, kept)?)));
+        let bound = Bound(cpus.as_ref().ok().and_then(|&(_, cpus)| cpus));
         let mut threads = Threads::new();
-        let first = cpus.and_then(|cpus| {
-            for index in 1..workers {
+        let mut refused = Ok(());
+        let first = cpus.and_then(|(thread, cpus)| {
+            let seat = self.seat(0, &config.sq_thread(thread), cpus)?;
+            let shared =
+                thread.map(|thread| SqThread { shared_with: Some(seat.ring().as_raw_fd()), ..thread });
+            let config = config.sq_thread(shared);
+            refused = (1..workers).try_for_each(|index| {
                 let run = move || self.crew.work(table, || self.seat(index, &config, cpus));
-                threads.spawn(name_of(config.name, index), run).map_err(StartError::Thread)?;
-            }
-            self.seat(0, &config, cpus)
+                threads.spawn(name_of(config.name, index), run).map_err(StartError::Thread)
+            });
+            Ok(seat)
         });
-        let all = first.is_ok() && self.crew.wait_for_start(threads.count());
+        let all = first.is_ok() && refused.is_ok() && self.crew.wait_for_start(threads.count());
         match first {
             Ok(seat) if all => Ok(Runtime::new(seat, table, threads, bound, &self.crew, &self.taken)),
             first => {
@@ -163,7 +181,7 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
                 }
                 let first = first.map(|mut seat| seat.close(CLOSE_TIMEOUT));
                 let others = threads.join(&self.crew, CLOSE_TIMEOUT + JOIN_SLACK);
-                first.and(others)?;
+                first.and(refused).and(others)?;
                 Err(StartError::InUse)
             }
         }

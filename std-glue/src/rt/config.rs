@@ -1,7 +1,8 @@
 //! What a runtime may be told at its start.
 
 use super::cpus::{Affinity, List};
-use crate::ring::{RingConfig, Rung};
+use super::sqpoll::SqPoll;
+use crate::ring::{RingConfig, Rung, SqThread};
 use std::time::Duration;
 use unboxed_core::exec::{Idle, Mode};
 
@@ -17,6 +18,7 @@ pub struct Config {
     pub(super) mode: Mode,
     idle: Option<Idle>,
     pub(super) affinity: Affinity,
+    pub(super) sqpoll: SqPoll,
     pub(super) name: &'static str,
 }
 
@@ -30,6 +32,7 @@ impl Config {
             mode: Mode::Stealing,
             idle: None,
             affinity: Affinity::Any,
+            sqpoll: SqPoll::Off,
             name: "unboxed",
         }
     }
@@ -79,6 +82,22 @@ impl Config {
         self
     }
 
+    /// Whether one thread of the kernel's takes the submissions of all workers; off by default, see `docs/sqpoll.md`.
+    /// It keeps its processor to itself: workers that [`cpus`](Self::cpus) has not placed stay off it, if there is
+    /// another.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use unboxed::rt::{Config, SqPoll};
+    ///
+    /// const CONFIG: Config =
+    ///     Config::new().sqpoll(SqPoll::On { core: Some(3), idle: Duration::from_millis(2) });
+    /// ```
+    pub const fn sqpoll(mut self, sqpoll: SqPoll) -> Self {
+        self.sqpoll = sqpoll;
+        self
+    }
+
     /// What the threads are called, with their number behind it; the system shows the first 15 bytes.
     pub const fn name(mut self, name: &'static str) -> Self {
         self.name = name;
@@ -117,6 +136,12 @@ impl Config {
     /// Worker 0's ring can be waited for.
     pub(super) const fn pollable(mut self) -> Self {
         self.ring.pollable = true;
+        self
+    }
+
+    /// The rings have this thread.
+    pub(super) const fn sq_thread(mut self, thread: Option<SqThread>) -> Self {
+        self.ring.sq_thread = thread;
         self
     }
 

@@ -41,6 +41,10 @@ impl List {
         list
     }
 
+    fn names(&self, cpu: usize) -> bool {
+        self.cpus[..self.len].iter().any(|&named| named as usize == cpu)
+    }
+
     fn of(&self, worker: usize) -> usize {
         self.cpus[worker % self.len] as usize
     }
@@ -71,6 +75,23 @@ pub(super) fn allowed_count() -> usize {
     allowed().map_or(1, |set| each(&set).count().max(1))
 }
 
+/// The last processor that the process may use and that no worker was given by name; `None` if there is no such.
+pub(super) fn last_free(affinity: &Affinity) -> io::Result<Option<u32>> {
+    let allowed = allowed()?;
+    let taken = |cpu: usize| matches!(affinity, Affinity::Listed(list) if list.names(cpu));
+    Ok(each(&allowed).filter(|&cpu| !taken(cpu)).last().map(|cpu| cpu as u32))
+}
+
+/// The set without one processor, unless nothing would be left.
+fn without(set: &libc::cpu_set_t, cpu: u32) -> libc::cpu_set_t {
+    let mut rest = *set;
+    if has(set, cpu as usize) {
+        // SAFETY: the number is below the set's size.
+        unsafe { libc::CPU_CLR(cpu as usize, &mut rest) };
+    }
+    if each(&rest).next().is_some() { rest } else { *set }
+}
+
 fn bind_to(set: &libc::cpu_set_t) -> io::Result<()> {
     // SAFETY: a live set of this size.
     let bound = unsafe { libc::sched_setaffinity(0, size_of_val(set), set) };
@@ -81,22 +102,39 @@ fn bind_to(set: &libc::cpu_set_t) -> io::Result<()> {
 /// from the same ones.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cpus {
+    /// What the starting thread might use before.
+    before: libc::cpu_set_t,
+    /// The same without what is kept from the workers.
     allowed: libc::cpu_set_t,
-    list: Option<List>,
+    way: Way,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// Each worker runs on any of them.
+    Whole,
+    InTurn,
+    Listed(List),
 }
 
 impl Cpus {
-    /// None where the workers are bound to nothing.
+    /// None where the workers are bound to nothing. Those that are not placed by name stay off `kept`.
     ///
     /// # Errors
     /// Before any worker has started, when one of them may not run where it should.
-    pub fn of(affinity: Affinity, workers: usize) -> Result<Option<Self>, StartError> {
-        let list = match affinity {
-            Affinity::Any => return Ok(None),
-            Affinity::InTurn => None,
-            Affinity::Listed(list) => Some(list),
+    pub fn of(affinity: Affinity, workers: usize, kept: Option<u32>) -> Result<Option<Self>, StartError> {
+        let way = match (affinity, kept) {
+            (Affinity::Any, None) => return Ok(None),
+            (Affinity::Any, Some(_)) => Way::Whole,
+            (Affinity::InTurn, _) => Way::InTurn,
+            (Affinity::Listed(list), _) => Way::Listed(list),
         };
-        let cpus = Self { allowed: allowed().map_err(StartError::Thread)?, list };
+        let before = allowed().map_err(StartError::Thread)?;
+        let allowed = match (way, kept) {
+            (Way::Whole | Way::InTurn, Some(cpu)) => without(&before, cpu),
+            _ => before,
+        };
+        let cpus = Self { before, allowed, way };
         match (0..workers).map(|worker| (worker, cpus.of_worker(worker))).find(|&(_, cpu)| !cpus.allows(cpu))
         {
             Some((worker, cpu)) => Err(StartError::Cpu { worker, cpu }),
@@ -110,12 +148,17 @@ impl Cpus {
 
     /// In turn, and from the start again after the last.
     fn of_worker(&self, worker: usize) -> usize {
-        let in_turn = || each(&self.allowed).cycle().nth(worker).unwrap_or(0);
-        self.list.map_or_else(in_turn, |list| list.of(worker))
+        match self.way {
+            Way::Listed(list) => list.of(worker),
+            Way::Whole | Way::InTurn => each(&self.allowed).cycle().nth(worker).unwrap_or(0),
+        }
     }
 
-    /// Binds the calling thread to its worker's processor.
+    /// Binds the calling thread to its worker's processors.
     pub fn bind(&self, worker: usize) -> io::Result<()> {
+        if matches!(self.way, Way::Whole) {
+            return bind_to(&self.allowed);
+        }
         // SAFETY: zeroed is the empty set.
         let mut one: libc::cpu_set_t = unsafe { MaybeUninit::zeroed().assume_init() };
         // SAFETY: the number is one of those allowed, so below the set's size.
@@ -126,6 +169,6 @@ impl Cpus {
     /// Lets the calling thread run again wherever it might before.
     pub fn unbind(&self) {
         // A refusal would mean that the process has lost all of these meanwhile.
-        let _ = bind_to(&self.allowed);
+        let _ = bind_to(&self.before);
     }
 }

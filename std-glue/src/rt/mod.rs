@@ -12,6 +12,7 @@ mod main;
 mod outside;
 mod runtime;
 mod seat;
+mod sqpoll;
 mod threads;
 
 pub use cell::{RuntimeCell, StartError};
@@ -19,6 +20,7 @@ pub use config::Config;
 pub use main::run_main;
 pub use outside::{Pollable, Rest};
 pub use runtime::Runtime;
+pub use sqpoll::SqPoll;
 pub(crate) use threads::SignalsBlocked;
 pub use unboxed_core::exec::{Idle, Mode, Remote};
 
