@@ -62,6 +62,16 @@ macro_rules! const_unless_loom {
 }
 pub(crate) use const_unless_loom;
 
+/// A sequentially consistent fence, right behind a read-modify-write of this thread. Where that is itself a full
+/// barrier, as every locked instruction of x86 is, the compiler alone has to be told.
+#[inline]
+pub(crate) fn fence_behind_step() {
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(not(all(target_arch = "x86_64", not(loom))))]
+    fence(Ordering::SeqCst);
+}
+
 /// A release store of a word that others change by read-modify-writes. Whoever's comes first is overwritten, and
 /// who comes later has read it: a read-modify-write follows in the word's order what it has read. Loom puts one behind
 /// a store that it has not read, so there it is a swap.
@@ -71,6 +81,20 @@ pub(crate) fn overwrite(word: &AtomicU32, value: u32) {
     word.store(value, Ordering::Release);
     #[cfg(loom)]
     word.swap(value, Ordering::AcqRel);
+}
+
+/// Tells the processor that what lies there will be wanted soon; whatever `place` is, nothing else happens.
+#[inline(always)]
+#[cfg(not(loom))]
+pub(crate) fn prefetch<T>(place: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which faults at no address; each x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 /// Waits a moment inside a bounded spin.

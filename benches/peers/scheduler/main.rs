@@ -127,9 +127,11 @@ fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
 fn compare(ours: &[ours::Host], theirs: &[theirs::Host], only: &str) {
     let shapes: Vec<_> = SHAPES.iter().filter(|shape| shape.name.contains(only)).collect();
     let mut rows: Vec<[[Figures; 2]; WORKERS.len()]> = shapes.iter().map(|_| Default::default()).collect();
-    for _ in 0..ROUNDS {
-        for (shape, row) in shapes.iter().zip(&mut rows) {
-            for (at, [mine, other]) in row.iter_mut().enumerate() {
+    // One after the other: what one number of workers does to the order of free memory is none of the other's.
+    for (at, _) in WORKERS.iter().enumerate() {
+        for _ in 0..ROUNDS {
+            for (shape, row) in shapes.iter().zip(&mut rows) {
+                let [mine, other] = &mut row[at];
                 mine.add(shape.items, || (shape.ours)(&ours[at]));
                 other.add(shape.items, || (shape.theirs)(&theirs[at]));
             }

@@ -7,7 +7,7 @@
 //! behind its fence was seen by every later look.
 
 use super::park::Parker;
-use crate::atomics::{AtomicU32, Ordering, const_unless_loom, fence};
+use crate::atomics::{AtomicU32, Ordering, const_unless_loom, fence, fence_behind_step};
 
 /// The workers, for one who calls.
 pub(crate) trait Sleepers {
@@ -34,6 +34,18 @@ impl Calls {
     #[inline]
     pub fn notify(&self, sleepers: &impl Sleepers) {
         fence(Ordering::SeqCst);
+        self.look(sleepers);
+    }
+
+    /// The same right behind a locked step of this thread that came after the push.
+    #[inline]
+    pub fn notify_behind_step(&self, sleepers: &impl Sleepers) {
+        fence_behind_step();
+        self.look(sleepers);
+    }
+
+    #[inline]
+    fn look(&self, sleepers: &impl Sleepers) {
         if self.sleeping.load(Ordering::Relaxed) != 0 && self.searching.load(Ordering::Relaxed) == 0 {
             self.call(sleepers);
         }

@@ -40,6 +40,8 @@ mod executor;
 #[cfg(not(loom))]
 mod idle;
 #[cfg(not(loom))]
+mod line;
+#[cfg(not(loom))]
 mod orphan;
 #[cfg(not(loom))]
 mod remote;

@@ -5,6 +5,7 @@
 
 use super::calls::{Calls, Sleepers};
 use super::idle::Idle;
+use super::line::Line;
 use super::stages::{Ack, Stages};
 use super::worker::{STARTED, Worker};
 use crate::atomics::{AtomicPtr, AtomicU32, Ordering};
@@ -28,23 +29,23 @@ pub enum Mode {
 
 /// See the module.
 pub struct Scheduler {
-    pub(crate) stages: Stages,
-    pub(crate) calls: Calls,
+    pub(crate) stages: Line<Stages>,
+    pub(crate) calls: Line<Calls>,
     /// `Mode`.
     stealing: AtomicU32,
     /// `Idle`, for workers that start.
     spin_ns: SpinMutex<u64>,
     /// The worker that gets the next spawn from outside, when each keeps its own.
     next: AtomicU32,
-    pub(crate) injector: Injector,
+    pub(crate) injector: Line<Injector>,
     workers: [AtomicPtr<Worker>; WORKERS_MAX],
 }
 
 impl core::fmt::Debug for Scheduler {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Scheduler")
-            .field("stages", &self.stages)
-            .field("calls", &self.calls)
+            .field("stages", &*self.stages)
+            .field("calls", &*self.calls)
             .field("injected", &self.injector.len())
             .finish_non_exhaustive()
     }
@@ -53,12 +54,12 @@ impl core::fmt::Debug for Scheduler {
 impl Scheduler {
     pub(crate) const fn new() -> Self {
         Self {
-            stages: Stages::new(),
-            calls: Calls::new(),
+            stages: Line::new(Stages::new()),
+            calls: Line::new(Calls::new()),
             stealing: AtomicU32::new(0),
             spin_ns: SpinMutex::new(0),
             next: AtomicU32::new(0),
-            injector: Injector::new(),
+            injector: Line::new(Injector::new()),
             workers: [const { AtomicPtr::new(ptr::null_mut()) }; WORKERS_MAX],
         }
     }
@@ -123,6 +124,12 @@ impl Scheduler {
     #[inline]
     pub(crate) fn notify(&self) {
         self.calls.notify(self);
+    }
+
+    /// The same right behind a locked step of this thread that came after the push.
+    #[inline]
+    pub(crate) fn notify_behind_step(&self) {
+        self.calls.notify_behind_step(self);
     }
 
     // Spawns from outside.

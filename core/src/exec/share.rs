@@ -9,7 +9,9 @@
 //! if it leaves something. SHARE-3: what a poll makes ready alone, one task, calls nobody; so a worker that falls asleep
 //! beside one that is awake sleeps for some milliseconds only, and looks again. SHARE-2: a single task is taken only
 //! from a worker that has started nothing for some looks of the thief's; a thief that has begun to count them does
-//! not sleep before it knows.
+//! not sleep before it knows. SHARE-4: at each start, right behind the step that starts, a worker that leaves two or
+//! more in its ring looks whether somebody is to be called: so a task that goes back into the ring after its poll needs
+//! no fence of its own.
 
 use super::stats::count;
 use super::worker::Worker;
@@ -21,8 +23,10 @@ use core::ptr;
 pub(crate) const RING: usize = 256;
 /// With so many tasks in its ring a worker calls another one for the first time in a poll.
 const ALONE: usize = 2;
-/// So many tasks are started between two looks at what came from outside.
-const OUTSIDE_EVERY: u32 = 61;
+/// So many tasks are started between two looks at what came from outside. A look is one load.
+const OUTSIDE_EVERY: u32 = 8;
+/// A worker that has tasks of its own takes at most so many then: those of the ones that it has started.
+const OUTSIDE_SOME: usize = OUTSIDE_EVERY as usize;
 /// After so many looks at a victim that does not move, its one task is taken.
 const STUCK_LOOKS: u32 = 24;
 /// At most so many are taken from outside at once.
@@ -33,6 +37,33 @@ impl Worker {
     #[inline]
     pub(crate) fn shares(&self) -> bool {
         self.sharing.get()
+    }
+
+    /// Puts a task that a poll has just left ready behind the others; whoever is to be called is called at the next
+    /// start (SHARE-4).
+    #[inline]
+    pub(crate) fn push_again(&'static self, task: TaskRef) {
+        if task.header().state.load() & state::PINNED != 0 {
+            self.queue.push(task);
+        } else if self.ring.push(task.0).is_err() {
+            self.spill(task);
+        }
+    }
+
+    /// SHARE-4, right behind the step that started a task.
+    #[inline]
+    pub(crate) fn call_behind_step(&'static self) {
+        if self.ring.len() >= ALONE {
+            self.scheduler().notify_behind_step();
+        }
+    }
+
+    /// SHARE-4, where no start follows.
+    #[inline]
+    pub(crate) fn call_for_rest(&'static self) {
+        if self.ring.len() >= ALONE {
+            self.scheduler().notify();
+        }
     }
 
     /// Puts a ready task where it runs next, on this worker's thread.
@@ -107,7 +138,7 @@ impl Worker {
             self.end_search();
         }
         if tick.is_multiple_of(OUTSIDE_EVERY)
-            && let Some(task) = self.take_injected()
+            && let Some(task) = self.take_injected(OUTSIDE_SOME)
         {
             return Some(task);
         }
@@ -118,18 +149,18 @@ impl Worker {
         } else {
             self.queue.pop().or_else(own)
         };
-        here.or_else(|| self.take_injected())
+        here.or_else(|| self.take_injected(OUTSIDE_MOST))
     }
 
-    /// A batch of what came from outside: the first one, and the rest into the ring.
-    fn take_injected(&'static self) -> Option<TaskRef> {
+    /// A worker's share of what came from outside, but not more than `most`: the first one, and the rest into the ring.
+    fn take_injected(&'static self, most: usize) -> Option<TaskRef> {
         let injector = &self.scheduler().injector;
         let len = injector.len();
         if len == 0 {
             return None;
         }
         let room = RING - self.ring.len();
-        let share = (len / self.scheduler().count() + 1).min(OUTSIDE_MOST).min(room + 1);
+        let share = len.div_ceil(self.scheduler().count()).min(most).min(room + 1);
         let mut first = None;
         injector.take(share, |task| {
             if first.is_none() {
@@ -177,7 +208,7 @@ impl Worker {
     }
 
     pub(super) fn take_from_others(&'static self) -> bool {
-        if let Some(task) = self.take_injected() {
+        if let Some(task) = self.take_injected(OUTSIDE_MOST) {
             // It owns a queue place; back into the ring, so that it is started like every other.
             if self.ring.push(task.0).is_err() {
                 self.spill(task);

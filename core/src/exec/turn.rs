@@ -99,9 +99,13 @@ impl Worker {
             let next = if SHARES { self.next_of_both() } else { self.queue.pop() };
             let Some(task) = next else { break };
             polls += 1;
-            if self.run(task) {
-                if SHARES { self.push(task) } else { self.queue.push(task) }
+            if self.run::<SHARES>(task) {
+                if SHARES { self.push_again(task) } else { self.queue.push(task) }
             }
+        }
+        if SHARES {
+            // The next start may be far away.
+            self.call_for_rest();
         }
         self.stats.polls.add(polls);
         polls
@@ -111,8 +115,11 @@ impl Worker {
     /// task's word in order.
     #[inline]
     #[must_use]
-    fn run(&'static self, task: TaskRef) -> bool {
+    fn run<const SHARES: bool>(&'static self, task: TaskRef) -> bool {
         let before = task.header().state.start();
+        if SHARES {
+            self.call_behind_step();
+        }
         let running = Running { worker: self, task, stopping: before & state::ABORTED != 0 };
         self.task.set(task.0);
         // Its runner's, from here on (R6).

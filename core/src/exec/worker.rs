@@ -17,6 +17,7 @@
 //! it becomes free, by whoever lets it go for a task that has ended.
 
 use super::batch::Batch;
+use super::line::Line;
 use super::park::Parker;
 use super::root::{RootBlock, RootBody};
 use super::scheduler::Scheduler;
@@ -73,19 +74,19 @@ impl<const ROOT_OPS: usize, const SPARES: usize> Default for WorkerStorage<ROOT_
 
 /// See the module; the fields' rules are WORKER-1 to WORKER-3.
 pub struct Worker {
-    pub(crate) life: AtomicU32,
-    // Shared.
-    pub(crate) inbox: Inbox<Header>,
-    pub(crate) posts: Inbox<Slot>,
-    pub(crate) parker: Parker,
+    // Written by others, or read by others and written hardly ever.
+    pub(crate) life: Line<AtomicU32>,
+    pub(crate) inbox: Line<Inbox<Header>>,
+    pub(crate) posts: Line<Inbox<Slot>>,
+    pub(crate) parker: Line<Parker>,
     /// Whoever turns this worker wants to look at something (`nudge`).
-    pub(super) nudged: AtomicBool,
-    bell: SpinMutex<Option<&'static dyn Doorbell>>,
+    pub(super) nudged: Line<AtomicBool>,
+    bell: Line<SpinMutex<Option<&'static dyn Doorbell>>>,
     /// Written before the worker's first task, and never changed while one is left (SCHED-1).
-    scheduler: SharedPtr<Scheduler>,
+    scheduler: Line<SharedPtr<Scheduler>>,
     /// Others steal from it; the rest of `StealQueue` is the owner's.
-    pub(crate) ring: StealQueue<Header, RING>,
-    pub(crate) tick: Tick,
+    pub(crate) ring: Line<StealQueue<Header, RING>>,
+    pub(crate) tick: Line<Tick>,
     // The owner's.
     pub(crate) index: Cell<u32>,
     pub(crate) sharing: Cell<bool>,
@@ -139,15 +140,15 @@ impl core::fmt::Debug for Worker {
 impl Worker {
     pub(crate) const fn new() -> Self {
         Self {
-            life: AtomicU32::new(IDLE),
-            inbox: Inbox::new(),
-            posts: Inbox::new(),
-            parker: Parker::new(),
-            nudged: AtomicBool::new(false),
-            bell: SpinMutex::new(None),
-            scheduler: SharedPtr::null(),
-            ring: StealQueue::new(),
-            tick: Tick::new(),
+            life: Line::new(AtomicU32::new(IDLE)),
+            inbox: Line::new(Inbox::new()),
+            posts: Line::new(Inbox::new()),
+            parker: Line::new(Parker::new()),
+            nudged: Line::new(AtomicBool::new(false)),
+            bell: Line::new(SpinMutex::new(None)),
+            scheduler: Line::new(SharedPtr::null()),
+            ring: Line::new(StealQueue::new()),
+            tick: Line::new(Tick::new()),
             index: Cell::new(0),
             sharing: Cell::new(false),
             searching: Cell::new(false),

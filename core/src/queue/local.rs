@@ -1,6 +1,6 @@
 //! The worker's own run queue: an intrusive first-in, first-out list, touched by its owner only.
 
-use crate::atomics::Ordering;
+use crate::atomics::{Ordering, prefetch};
 use crate::task::{Header, TaskRef};
 use core::cell::Cell;
 use core::ptr;
@@ -40,6 +40,8 @@ impl LocalQueue {
             return None;
         }
         let next = TaskRef(head).header().next.load(Ordering::Relaxed);
+        // Its turn is next.
+        prefetch(next);
         self.head.set(next);
         if next.is_null() {
             self.tail.set(ptr::null());

@@ -101,7 +101,12 @@ impl<T, const N: usize> StealQueue<T, N> {
             let node = self.place(head).load(Ordering::Relaxed);
             let next = head.wrapping_add(1);
             match self.head.compare_exchange_weak(head, next, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Some(node),
+                Ok(_) => {
+                    // Its turn is next; if it is none, or a thief's by now, nothing is touched (STEAL-2).
+                    #[cfg(not(loom))]
+                    crate::atomics::prefetch(self.place(next).load(Ordering::Relaxed));
+                    return Some(node);
+                }
                 Err(seen) => head = seen,
             }
         }

@@ -7,7 +7,7 @@
 use super::header::{Header, TaskRef};
 use super::line::{Line, Waiter};
 use super::vtable::TaskVtable;
-use crate::atomics::{AtomicPtr, Ordering};
+use crate::atomics::{AtomicPtr, Ordering, prefetch};
 use core::ptr;
 use core::task::Waker;
 use spin::mutex::{SpinMutex, SpinMutexGuard};
@@ -173,6 +173,7 @@ impl PoolInner {
         let header = if !self.free.is_null() {
             let header = self.free;
             self.free = TaskRef(header).header().next.load(Ordering::Relaxed);
+            prefetch(self.free);
             header
         } else if self.fresh < info.count {
             let index = self.fresh as usize;
