@@ -56,7 +56,7 @@ impl Worker {
     /// SHARE-2: one of the others may be stuck.
     #[inline]
     pub(super) fn looks_again(&'static self) -> bool {
-        let again = self.shares() && self.watches() && !self.scheduler().is_closing();
+        let again = self.watches() && !self.scheduler().is_closing();
         if again {
             pause();
         }
@@ -68,7 +68,7 @@ impl Worker {
     pub(super) fn watch_until(&'static self) -> u64 {
         let others = || self.scheduler().workers().filter(|worker| !core::ptr::eq(*worker, self));
         let awake = |worker: &Self| !worker.parker.is_sleeping() || !worker.ring.is_empty();
-        if !self.shares() || !others().any(awake) {
+        if !others().any(awake) {
             return u64::MAX;
         }
         let wait = (self.watch_ns.get() * 2).clamp(*WATCH_NS.start(), *WATCH_NS.end());

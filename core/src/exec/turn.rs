@@ -189,10 +189,13 @@ impl Worker {
         if deadline != u64::MAX && deadline <= self.event_loop().now() {
             return Wait::No;
         }
-        if reaper.is_some_and(|reaper| self.spins(reaper)) || self.looks_again() || !self.fall_asleep() {
+        if reaper.is_some_and(|reaper| self.spins(reaper))
+            || (self.shares() && self.looks_again())
+            || !self.fall_asleep()
+        {
             return Wait::No;
         }
-        let deadline = deadline.min(self.watch_until());
+        let deadline = if self.shares() { deadline.min(self.watch_until()) } else { deadline };
         if deadline == u64::MAX { Wait::Forever } else { Wait::Until(deadline) }
     }
 
