@@ -1,24 +1,27 @@
 //! A million tasks that sleep, begun and woken. A task cannot be aborted, so there is no row of cancelled ones.
 
-use crate::{run, yield_now};
+use crate::run;
 use monoio::task::JoinHandle;
 use monoio::time::sleep;
-use peer_support::{Measured, Work};
+use peer_support::{Measured, Signal, Work};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-async fn sleeper(begun: Rc<Cell<u64>>, duration: Duration) {
-    begun.set(begun.get() + 1);
+type Left = Rc<(Cell<u64>, Signal)>;
+
+async fn sleeper(left: Left, duration: Duration) {
+    left.0.set(left.0.get() - 1);
+    if left.0.get() == 0 {
+        left.1.tell();
+    }
     sleep(duration).await;
 }
 
 async fn begin(items: u64, duration: impl Fn(u64) -> Duration) -> Vec<JoinHandle<()>> {
-    let begun = Rc::new(Cell::new(0));
-    let handles = (0..items).map(|index| monoio::spawn(sleeper(begun.clone(), duration(index)))).collect();
-    while begun.get() < items {
-        yield_now().await;
-    }
+    let left: Left = Rc::new((Cell::new(items), Signal::default()));
+    let handles = (0..items).map(|index| monoio::spawn(sleeper(left.clone(), duration(index)))).collect();
+    left.1.told().await;
     handles
 }
 

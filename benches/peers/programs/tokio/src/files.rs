@@ -1,31 +1,35 @@
-//! Random reads of a file: 32 tasks. `tokio::fs` has no read at an offset, so each task has its own `File` and seeks.
+//! Random reads of a file: 32 tasks that share it, each read on the pool of blocking threads. (A `tokio::fs::File` cannot
+//! read at an offset: it would take two trips to the pool, a seek and a read.)
 
 use crate::measured;
 use peer_support::{Places, Work};
-use std::io::SeekFrom;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
 
 const TASKS: u64 = 32;
 const BYTES: usize = 4096;
 
-async fn reads(path: &'static str, seed: u64, times: u64) {
-    let mut file = File::open(path).await.expect("the file");
-    let mut places = Places::of(&std::fs::File::open(path).expect("the file"), BYTES as u64, seed);
-    file.set_max_buf_size(BYTES);
-    let mut buffer = [0; BYTES];
+async fn reads(file: Arc<File>, mut places: Places, times: u64) {
+    let mut buffer = vec![0; BYTES];
     for _ in 0..times {
-        file.seek(SeekFrom::Start(places.next_offset())).await.expect("an offset within");
-        file.read_exact(&mut buffer).await.expect("a block");
+        let (file, offset) = (file.clone(), places.next_offset());
+        let read = spawn_blocking(move || {
+            file.read_exact_at(&mut buffer, offset).expect("a block");
+            buffer
+        });
+        buffer = read.await.expect("no panic");
     }
 }
 
 pub fn file_reads(work: &Work) {
-    let path: &'static str = work.text("file").to_owned().leak();
+    let file = Arc::new(File::open(work.text("file")).expect("the file"));
     measured!(work, |items| {
         let mut handles = Vec::new();
         for seed in 0..TASKS {
-            handles.push(tokio::spawn(reads(path, seed, items / TASKS)));
+            let places = Places::of(&file, BYTES as u64, seed);
+            handles.push(tokio::spawn(reads(file.clone(), places, items / TASKS)));
         }
         for handle in handles {
             handle.await.expect("no panic");
