@@ -116,7 +116,7 @@ static void timers(uint64_t items)
     end(b, "timer-cancel", items);
     uv_update_time(uv_default_loop());
     b = begin();
-    start_all(all, items, 500, 100);
+    start_all(all, items, 200, 100);
     uv_run(uv_default_loop(), UV_RUN_DEFAULT);
     end(b, "timer-fire", items);
 }

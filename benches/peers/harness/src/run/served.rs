@@ -101,8 +101,8 @@ fn loaded(round: &Round<'_>, server: &Server) -> io::Result<Sample> {
         before = Cpu::of(id);
     };
     let mut end = || after = Cpu::of(id);
-    let length = Duration::from_millis(if round.quick { 150 } else { length_ms(kind) });
-    let mut window = Window { warm: Duration::from_millis(60), length, begin: &mut begin, end: &mut end };
+    let length = Duration::from_millis(if round.quick { 100 } else { length_ms(kind) });
+    let mut window = Window { warm: Duration::from_millis(30), length, begin: &mut begin, end: &mut end };
     let exchange = exchange(kind);
     let address = server.address;
     let outcome = match *kind {
@@ -155,9 +155,9 @@ fn metrics(outcome: &Outcome, [total_ns, user, system]: [u64; 3]) -> Sample {
 /// Longer where user time, which is sampled, is what is looked at.
 fn length_ms(kind: &Kind) -> u64 {
     match kind {
-        Kind::Echo { connections: 64, bytes: 64, .. } => 500,
-        Kind::Echo { connections: 1000, bytes: 64, .. } | Kind::Kv { .. } => 400,
-        _ => 250,
+        Kind::Echo { connections: 64, bytes: 64, .. } => 400,
+        Kind::Echo { connections: 1000, bytes: 64, .. } | Kind::Kv { .. } => 250,
+        _ => 120,
     }
 }
 

@@ -38,7 +38,7 @@ pub fn timers(work: &Work) {
         begun.end("timer-cancel", items);
 
         let begun = Measured::begin();
-        for task in begin(&executor, items, |index| Duration::from_millis(500 + index % 100)).await {
+        for task in begin(&executor, items, |index| Duration::from_millis(200 + index % 100)).await {
             task.await;
         }
         begun.end("timer-fire", items);

@@ -36,7 +36,7 @@ pub fn timers(work: &Work) {
         begun.end("timer-cancel", items);
 
         let begun = Measured::begin();
-        for task in begin(items, |index| Duration::from_millis(500 + index % 100)).await {
+        for task in begin(items, |index| Duration::from_millis(200 + index % 100)).await {
             task.await.expect("no panic");
         }
         begun.end("timer-fire", items);

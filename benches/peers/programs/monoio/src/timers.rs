@@ -29,7 +29,7 @@ pub fn timers(work: &Work) {
     let items = work.items();
     run(async move {
         let begun = Measured::begin();
-        for handle in begin(items, |index| Duration::from_millis(500 + index % 100)).await {
+        for handle in begin(items, |index| Duration::from_millis(200 + index % 100)).await {
             handle.await;
         }
         begun.end("timer-fire", items);

@@ -38,7 +38,7 @@ pub fn timers(work: &Work) {
         begun.end("timer-cancel", items);
 
         let begun = Measured::begin();
-        begin(&mut handles, items, |index| Duration::from_millis(500 + index % 100)).await;
+        begin(&mut handles, items, |index| Duration::from_millis(200 + index % 100)).await;
         for handle in handles {
             handle.await.expect("no panic");
         }
