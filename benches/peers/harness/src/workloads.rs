@@ -1,17 +1,15 @@
 //! What is compared.
 
-/// What a row's figure is, and which is better.
+/// What a row's figure is. Of all, less is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// Nanoseconds an item, where others than this process take part in them; less is better.
+    /// Nanoseconds an item, where others than this process take part in them.
     Time,
-    /// Processor nanoseconds an item, of all threads; less is better.
+    /// Processor nanoseconds an item, of all threads of the program.
     Cpu,
-    /// Items a second; more is better.
-    Rate,
-    /// The 99th percentile of the latency in microseconds; less is better.
+    /// The 99th percentile of the latency in microseconds.
     Latency,
-    /// Resident bytes an item; less is better.
+    /// Resident bytes an item.
     Memory,
 }
 
@@ -21,7 +19,6 @@ impl Measure {
         match self {
             Self::Time => "ns",
             Self::Cpu => "cpu_ns",
-            Self::Rate => "rate",
             Self::Latency => "p99_us",
             Self::Memory => "resident_bytes",
         }
@@ -31,14 +28,9 @@ impl Measure {
         match self {
             Self::Time => "ns",
             Self::Cpu => "CPU ns",
-            Self::Rate => "a second",
             Self::Latency => "us, 99th percentile",
             Self::Memory => "bytes",
         }
-    }
-
-    pub fn more_is_better(self) -> bool {
-        self == Self::Rate
     }
 }
 
@@ -86,7 +78,7 @@ impl Workload {
             Kind::Echo { load: Load::Open(_), .. } => vec![(self.name.clone(), Measure::Latency)],
             Kind::Idle { .. } => vec![(self.name.clone(), Measure::Memory)],
             Kind::Echo { .. } | Kind::Churn { .. } | Kind::Kv { .. } => {
-                vec![(self.name.clone(), Measure::Rate)]
+                vec![(self.name.clone(), Measure::Cpu)]
             }
         }
     }

@@ -25,11 +25,10 @@ pub fn chart(title: &str, rows: &[&Row], builds: &[Build]) -> String {
     );
     let mut y = 50.0;
     for (row, bars) in &blocks {
-        let better = if row.measure.more_is_better() { "more is better" } else { "less is better" };
         let _ = writeln!(
             svg,
             "<text x=\"10\" y=\"{:.0}\" font-weight=\"bold\">{}</text>\n<text x=\"{LEFT}\" y=\"{:.0}\" \
-             fill=\"#666666\">{}, {better}</text>",
+             fill=\"#666666\">{}, less is better</text>",
             y + 13.0,
             row.name,
             y + 13.0,
@@ -53,9 +52,6 @@ fn bars<'a>(row: &Row, builds: &'a [Build]) -> Vec<(&'a Build, Spread)> {
     };
     let mut bars: Vec<_> = builds.iter().zip(&row.cells).filter_map(figure).collect();
     bars.sort_by(|a, b| a.1.median.total_cmp(&b.1.median));
-    if row.measure.more_is_better() {
-        bars.reverse();
-    }
     bars
 }
 

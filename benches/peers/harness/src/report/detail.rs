@@ -29,12 +29,8 @@ pub fn table(row: &Row, builds: &[Build]) -> String {
     let main = row.measure.key();
     let mut cells: Vec<(&Build, &Cell)> =
         builds.iter().zip(&row.cells).filter_map(|(build, cell)| Some((build, cell.as_ref()?))).collect();
-    let worst = if row.measure.more_is_better() { f64::NEG_INFINITY } else { f64::INFINITY };
-    let figure = |cell: &Cell| cell.spread(main).map_or(worst, |spread| spread.median);
+    let figure = |cell: &Cell| cell.spread(main).map_or(f64::INFINITY, |spread| spread.median);
     cells.sort_by(|a, b| figure(a.1).total_cmp(&figure(b.1)));
-    if row.measure.more_is_better() {
-        cells.reverse();
-    }
     let shown =
         |(_, key, _): &&Column| *key != main && cells.iter().any(|(_, cell)| cell.value(key).is_some());
     let columns: Vec<&Column> = COLUMNS.iter().filter(shown).collect();

@@ -33,19 +33,14 @@ impl<'a> Summary<'a> {
             .zip(&row.cells)
             .filter_map(|(build, cell)| Some((build, cell.as_ref()?.spread(row.measure.key())?.median)))
             .collect();
-        let more = row.measure.more_is_better();
         let best = |standing| {
             let of = figures.iter().filter(|(build, _)| build.peer.standing == standing);
-            let best = if more {
-                of.max_by(|a, b| a.1.total_cmp(&b.1))
-            } else {
-                of.min_by(|a, b| a.1.total_cmp(&b.1))
-            };
+            let best = of.min_by(|a, b| a.1.total_cmp(&b.1));
             best.map(|(build, value)| (&*build.name, *value))
         };
         let ours = figures.iter().find(|(build, _)| build.name == "unboxed" || build.name == "kv")?.1;
         let other = best(Standing::Runtime);
-        let ahead = other.map(|(_, other)| if more { ours / other } else { other / ours });
+        let ahead = other.map(|(_, other)| other / ours);
         let tokio = figures.iter().find(|(build, _)| build.name == "tokio").map(|(_, value)| *value);
         Some(Self { ours, best: other, tokio, bare: best(Standing::Bare), ahead })
     }
