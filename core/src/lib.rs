@@ -19,6 +19,7 @@
 //! | [`blocking`] | jobs for threads that may block |
 //! | [`recursion`] | tail restart, and frames for async recursion |
 //! | [`memory`] | the map of all of it |
+//! | [`observe`] | what the workers count, as others see it |
 //! | [`queue`] | run queue and inbox |
 //! | [`sync`] | locks, semaphores, notifications, cells: for one thread, for all tasks, for threads as well |
 //!
@@ -45,6 +46,8 @@ pub mod file;
 pub mod io;
 #[cfg(not(loom))]
 pub mod memory;
+#[cfg(not(loom))]
+pub mod observe;
 pub mod op;
 pub mod queue;
 #[cfg(not(loom))]

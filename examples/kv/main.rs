@@ -1,19 +1,22 @@
 //! A Redis-protocol server in fixed memory.
 //!
 //! The engine (`engine/`) turns bytes into bytes and knows no sockets; here are the sockets: `server.rs` has
-//! the tasks, `service.rs` what they share, `options.rs` the command line and the memory map.
+//! the tasks, `service.rs` what they share, `stats.rs` what `top` reads,
+//! `options.rs` the command line and the memory map.
 
 mod options;
 mod server;
 mod service;
+mod stats;
 
 use options::{Options, RUNTIME};
 use service::Service;
+use stats::Board;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use unboxed::alloc::Counting;
 use unboxed::net::TcpListener;
-use unboxed::rt::Config;
+use unboxed::rt::{Config, Remote};
 
 #[global_allocator]
 static HEAP: Counting = Counting::new();
@@ -31,11 +34,12 @@ fn main() {
         options.print_memory_map();
         return;
     }
-    runtime.block_on(run(&options));
+    let remote = runtime.remote();
+    runtime.block_on(run(&options, remote));
     println!("{}", unboxed::memory::text());
 }
 
-async fn run(options: &Options) {
+async fn run(options: &Options, remote: Remote) {
     let mut stop = unboxed::signal::shutdown().expect("signals");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let listener = match TcpListener::bind(address) {
@@ -48,6 +52,10 @@ async fn run(options: &Options) {
     let address = listener.local_addr().expect("an address");
     let service = Service::leak(options, address.port());
     let sweeper = server::sweep::spawn(service).expect("an empty pool");
+    if !options.stats.is_empty() {
+        let board = Board::leak(&options.stats, service, remote);
+        stats::publish::spawn(board).expect("an empty pool").detach();
+    }
     let server = server::serve::spawn(listener, service).expect("an empty pool");
     println!("ready {address}");
     let ready = HEAP.allocations();

@@ -10,13 +10,14 @@ const USAGE: &str = "\
 A Redis-protocol server in fixed memory.
 
 usage: kv [--port PORT] [--bytes SIZE] [--connections N] [--timeout SECONDS] [--threads N]
-          [--memory]
+          [--stats FILE] [--memory]
 
   --port PORT         listens on 127.0.0.1:PORT (default 6379; 0 lets the system choose)
   --bytes SIZE        memory for keys, values and what is in flight: 64M, 1G, 100000 (default 64M)
   --connections N     connections at the same time, at most 1000 (default 256)
   --timeout SECONDS   closes connections that are idle for so long (default 0: never)
   --threads N         worker threads with a ring each, at most 16 (default 1; 0 is one for each processor)
+  --stats FILE        keeps what the workers count in FILE, four times a second, for `top FILE`
   --memory            prints where the memory goes, and ends
   --forbid-allocation aborts at the first heap allocation after `ready`: for tests
   --help              prints this";
@@ -35,6 +36,7 @@ pub struct Options {
     pub connections: usize,
     pub timeout: u64,
     pub threads: usize,
+    pub stats: String,
     pub memory: bool,
     pub forbid_allocation: bool,
 }
@@ -70,6 +72,7 @@ impl Options {
             connections: args.value("--connections", 256),
             timeout: args.value("--timeout", 0),
             threads: args.threads(THREADS),
+            stats: args.value("--stats", String::new()),
             memory: args.flag("--memory"),
             forbid_allocation: args.flag("--forbid-allocation"),
         };

@@ -1,5 +1,7 @@
 //! What the examples share: their command lines.
 
+pub mod page;
+
 use std::fmt::Display;
 use std::process::exit;
 use std::str::FromStr;
@@ -53,6 +55,14 @@ impl Args {
             self.fail(&format!("--threads {threads}: at most {most} are possible"));
         }
         threads
+    }
+
+    /// The first word that is left, once all options are read.
+    pub fn word(&mut self, name: &str) -> String {
+        if self.words.first().is_none_or(|word| word.starts_with('-')) {
+            self.fail(&format!("{name} is missing"));
+        }
+        self.words.remove(0)
     }
 
     /// Everything must have been used.

@@ -16,7 +16,8 @@
 #![cfg(target_os = "linux")]
 
 pub use unboxed_core::{
-    buf, channel, combine, event_loop, exec, file, io, memory, op, queue, recursion, storage, task, time,
+    buf, channel, combine, event_loop, exec, file, io, memory, observe, op, queue, recursion, storage, task,
+    time,
 };
 pub use unboxed_macros::{main, task};
 

@@ -4,6 +4,7 @@ use super::scheduler::{Scheduler, Spawning};
 use super::stats::Stats;
 use super::worker::{STARTED, Worker};
 use crate::atomics::Ordering;
+use crate::observe::Snapshot;
 
 /// A handle to a runtime's workers, for spawning from any thread. It keeps nothing alive: when the runtime has
 /// closed, spawns are refused.
@@ -41,6 +42,29 @@ impl Remote {
             return None;
         }
         self.scheduler.worker(worker).map(|worker| &worker.stats)
+    }
+
+    /// Reads one worker's counters into the caller's memory, from any thread; false, and nothing is written, when it has
+    /// not started.
+    ///
+    /// ```
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::exec::Remote;
+    /// use unboxed::observe::Snapshot;
+    ///
+    /// fn print(remote: &Remote) {
+    ///     let mut seen = Snapshot::new();
+    ///     for worker in (0..remote.workers()).filter(|worker| remote.snapshot(*worker, &mut seen)) {
+    ///         println!("{worker}: {} polls, {} operations in flight", seen.polls, seen.in_flight);
+    ///     }
+    /// }
+    /// ```
+    pub fn snapshot(&self, worker: usize, into: &mut Snapshot) -> bool {
+        let found = (worker < self.scheduler.count()).then(|| self.scheduler.worker(worker)).flatten();
+        if let Some(found) = found {
+            found.read_into(worker, into);
+        }
+        found.is_some()
     }
 
     /// Whether it takes spawns.

@@ -207,7 +207,7 @@ impl Drop for Spawning {
 impl Sleepers for Scheduler {
     fn call_one(&self) -> bool {
         let called = self.workers().find(|worker| worker.parker.call());
-        called.map(Worker::ring_bell).is_some()
+        called.map(Worker::ring_called).is_some()
     }
 
     fn any_sleeps(&self) -> bool {

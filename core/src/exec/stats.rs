@@ -1,6 +1,6 @@
 //! What a worker counts, and what is counted for it. Everybody may read.
 
-use crate::atomics::{AtomicCount, Count, Ordering};
+use crate::atomics::{AtomicCount, AtomicU32, Count, Ordering};
 
 /// One count. Its owner writes without a locked instruction, so each has one writer, or is of those that
 /// everybody adds to with one.
@@ -27,6 +27,27 @@ impl Counter {
     /// One more, of a count that its owner does not add to.
     pub(crate) fn add_from_anywhere(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A number of the owner's that everybody may read.
+#[derive(Debug)]
+pub(crate) struct Gauge(AtomicU32);
+
+impl Gauge {
+    pub const fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    #[inline]
+    pub fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The owner's.
+    #[inline]
+    pub fn set(&self, value: u32) {
+        self.0.store(value, Ordering::Relaxed);
     }
 }
 
@@ -58,6 +79,9 @@ pub struct Stats {
     /// Times that another thread rang its doorbell: at most once a sleep, and never while it is awake. The other
     /// [`messages`](Self::messages) needed none.
     pub doorbells: Counter,
+    /// Times that another worker, or a thread that spawned, woke it to look for work. Not among the
+    /// [`doorbells`](Self::doorbells), which are for messages.
+    pub calls: Counter,
 }
 
 impl Stats {
@@ -75,6 +99,7 @@ impl Stats {
             sleeps: Counter::new(),
             messages: Counter::new(),
             doorbells: Counter::new(),
+            calls: Counter::new(),
         }
     }
 }

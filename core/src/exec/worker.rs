@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `life`, `inbox`, `posts`, `parker`, `bell` | everyone |
 //! | `ring` | its owner pushes, everyone takes (STEAL-1, STEAL-2) |
-//! | `tick`, `stats` | written by the owner, read by everyone |
+//! | `tick`, `stats`, `in_flight` | written by the owner, read by everyone |
 //! | `scheduler`, `spares`, `spares_len` | written by the start, before the worker is in the scheduler's table, then read by everyone |
 //! | all others | the thread that started the worker (WORKER-2) |
 //!
@@ -22,7 +22,7 @@ use super::park::Parker;
 use super::root::{RootBlock, RootBody};
 use super::scheduler::Scheduler;
 use super::share::RING;
-use super::stats::{Stats, count};
+use super::stats::{Gauge, Stats, count};
 use crate::atomics::{AtomicBool, AtomicU32, Ordering, SharedPtr};
 use crate::event_loop::{Descriptor, Doorbell, EventLoop};
 use crate::memory::MapNode;
@@ -114,7 +114,7 @@ pub struct Worker {
     spares_len: AtomicU32,
     spares_max: AtomicU32,
     pub(crate) spares_per_task: Cell<u32>,
-    pub(crate) in_flight: Cell<u32>,
+    pub(crate) in_flight: Gauge,
     pub(crate) root: Cell<*const Header>,
     pub(crate) root_body: Cell<RootBody>,
     /// When a turn ends its sleep at the latest, as its complement: zero is never.
@@ -168,7 +168,7 @@ impl Worker {
             spares_len: AtomicU32::new(0),
             spares_max: AtomicU32::new(0),
             spares_per_task: Cell::new(0),
-            in_flight: Cell::new(0),
+            in_flight: Gauge::new(),
             root: Cell::new(ptr::null()),
             root_body: Cell::new(RootBody::NONE),
             wake_at: Cell::new(0),
@@ -270,6 +270,13 @@ impl Worker {
     #[cold]
     pub(super) fn ring_sleeper(&self) {
         self.stats.doorbells.add_from_anywhere();
+        self.ring_bell();
+    }
+
+    /// For whoever called this sleeper to look for work.
+    #[cold]
+    pub(super) fn ring_called(&self) {
+        self.stats.calls.add_from_anywhere();
         self.ring_bell();
     }
 

@@ -5,7 +5,7 @@
 //! `place` says in which list. Only the worker's thread touches it. WHEEL-2: a timer lies at the level of
 //! the highest bit group in which its tick differs from `now`; crossing into a group moves its timers down.
 
-use crate::exec::Worker;
+use crate::exec::{Worker, count};
 use crate::op::{Slot, SlotBody, TimerBody};
 use core::cell::Cell;
 use core::ptr;
@@ -183,6 +183,7 @@ impl Worker {
     /// A timer's slot goes onto the wheel.
     pub(crate) fn begin_timer(&self, slot: &'static Slot, deadline_ns: u64) {
         self.in_flight.set(self.in_flight.get() + 1);
+        count(&self.stats.submitted);
         let now = self.event_loop().now();
         if self.wheel.is_empty() {
             self.wheel.start(now);
