@@ -75,7 +75,7 @@ impl Drop for Entered {
     }
 }
 
-/// Takes the thread out of the runtime that it is inside of, for the closing of another one.
+/// Takes the thread out of the runtime that it is inside of, for the closing of another one or for a poll that blocks.
 #[derive(Debug)]
 pub(crate) struct Outside(*const Worker);
 

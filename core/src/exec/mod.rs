@@ -40,6 +40,8 @@ mod executor;
 #[cfg(not(loom))]
 mod idle;
 #[cfg(not(loom))]
+mod in_place;
+#[cfg(not(loom))]
 mod line;
 #[cfg(not(loom))]
 mod orphan;
@@ -67,6 +69,7 @@ pub use {
     close::CloseReport,
     executor::{Executor, StartError},
     idle::Idle,
+    in_place::block_in_place,
     remote::Remote,
     root::{RootRun, RootStep, Rooted},
     scheduler::{Mode, WORKERS_MAX},

@@ -2,7 +2,7 @@
 
 use super::crew::{Life, Threads};
 use super::{Job, JobError, PoolClosed, Rejected, Reserve, Reserved, Why};
-use crate::rt::SignalsBlocked;
+use crate::rt::{PoolCpus, SignalsBlocked};
 use std::fmt;
 use std::io;
 use std::thread::Builder;
@@ -97,6 +97,16 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> BlockingPool
     /// # Errors
     /// [`StartPoolError`].
     pub fn start(&'static self, name: &str) -> Result<(), StartPoolError> {
+        let cpus = PoolCpus::any();
+        self.start_with(name, move || cpus.bind())
+    }
+
+    /// The same, where each thread begins with `prepare`.
+    pub(super) fn start_with(
+        &'static self,
+        name: &str,
+        prepare: impl Fn() + Copy + Send + 'static,
+    ) -> Result<(), StartPoolError> {
         let crew = self.jobs.crew();
         let mut counts = crew.counts();
         if crew.life() == Life::Started || counts.alive > 0 {
@@ -107,7 +117,10 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> BlockingPool
         let blocked = SignalsBlocked::new();
         for index in 0..THREADS {
             counts.alive += 1;
-            let thread = Builder::new().name(format!("{name}-{index}")).spawn(|| self.work());
+            let thread = Builder::new().name(format!("{name}-{index}")).spawn(move || {
+                prepare();
+                self.work();
+            });
             if let Err(error) = thread {
                 counts.alive -= 1;
                 crew.set_life(Life::Closed);
@@ -141,11 +154,16 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> BlockingPool
         }
     }
 
+    /// Whether the first job has yet to start the threads.
+    pub(super) fn is_new(&self) -> bool {
+        self.jobs.crew().life() == Life::New
+    }
+
     /// Starts the threads for a first job. What the system refuses then closes the pool: the job ends with
     /// [`Closed`](unboxed_core::blocking::JobError::Closed), the next ones are rejected.
     #[inline]
     fn start_with_a_job(&'static self) {
-        if self.jobs.crew().life() == Life::New {
+        if self.is_new() {
             let _ = self.start("blocking");
         }
     }

@@ -1,6 +1,6 @@
 //! The memory of a runtime, and its start.
 
-use super::cpus::Cpus;
+use super::cpus::{Cpus, Kept};
 use super::seat::{RingPlace, Seat, nanos};
 use super::threads::{Crew, Threads};
 use super::{Config, Runtime};
@@ -95,11 +95,14 @@ fn name_of(name: &str, index: usize) -> String {
 
 /// The thread that starts a runtime runs again where it might before, once that has closed.
 #[derive(Debug)]
-pub(super) struct Bound(Option<Cpus>);
+pub(super) struct Bound {
+    cpus: Option<Cpus>,
+    _kept: Option<Kept>,
+}
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        if let Some(cpus) = self.0 {
+        if let Some(cpus) = self.cpus {
             cpus.unbind();
         }
     }
@@ -154,7 +157,8 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
         let thread = config.sqpoll.thread(&config.affinity);
         let kept = thread.as_ref().ok().copied().flatten().and_then(|thread| thread.cpu);
         let cpus = thread.and_then(|thread| Ok((thread, Cpus::of(config.affinity, workers, kept)?)));
-        let bound = Bound(cpus.as_ref().ok().and_then(|&(_, cpus)| cpus));
+        let bound =
+            Bound { cpus: cpus.as_ref().ok().and_then(|&(_, cpus)| cpus), _kept: kept.and_then(Kept::new) };
         let mut threads = Threads::new();
         let mut refused = Ok(());
         let first = cpus.and_then(|(thread, cpus)| {

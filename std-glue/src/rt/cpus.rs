@@ -1,9 +1,37 @@
 //! Which processors the process may use, and binding workers to them.
 
 use super::StartError;
+use std::cell::Cell;
 use std::io;
 use std::mem::{MaybeUninit, size_of, size_of_val};
+use std::sync::atomic::{AtomicU16, Ordering};
 use unboxed_core::exec::WORKERS_MAX;
+
+thread_local! {
+    /// Where this thread might run before it was bound.
+    static BEFORE: Cell<Option<libc::cpu_set_t>> = const { Cell::new(None) };
+}
+
+/// How many runtimes have left each processor to a thread of the kernel's.
+static KEPT: [AtomicU16; libc::CPU_SETSIZE as usize] =
+    [const { AtomicU16::new(0) }; libc::CPU_SETSIZE as usize];
+
+/// While it lives, threads for computing that start keep off a processor.
+#[derive(Debug)]
+pub(super) struct Kept(u32);
+
+impl Kept {
+    pub fn new(cpu: u32) -> Option<Self> {
+        KEPT.get(cpu as usize)?.fetch_add(1, Ordering::Relaxed);
+        Some(Self(cpu))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        KEPT[self.0 as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Where the workers run.
 #[derive(Clone, Copy, Debug)]
@@ -156,6 +184,7 @@ impl Cpus {
 
     /// Binds the calling thread to its worker's processors.
     pub fn bind(&self, worker: usize) -> io::Result<()> {
+        BEFORE.set(Some(self.before));
         if matches!(self.way, Way::Whole) {
             return bind_to(&self.allowed);
         }
@@ -170,5 +199,35 @@ impl Cpus {
     pub fn unbind(&self) {
         // A refusal would mean that the process has lost all of these meanwhile.
         let _ = bind_to(&self.before);
+        BEFORE.set(None);
+    }
+}
+
+/// Where a thread of a pool runs: it would inherit the processors of the worker that happens to start it.
+#[derive(Clone, Copy)]
+pub(crate) struct PoolCpus(Option<libc::cpu_set_t>);
+
+impl PoolCpus {
+    /// Wherever this thread might run before it was bound.
+    pub fn any() -> Self {
+        Self(BEFORE.get())
+    }
+
+    /// The same without the processors of kernel threads that take submissions, if others are left.
+    pub fn for_computing() -> Self {
+        let Some(mut set) = BEFORE.get().or_else(|| allowed().ok()) else { return Self(None) };
+        for (cpu, kept) in KEPT.iter().enumerate() {
+            if kept.load(Ordering::Relaxed) > 0 {
+                set = without(&set, cpu as u32);
+            }
+        }
+        Self(Some(set))
+    }
+
+    /// For the calling thread. A refusal means that the process has lost all of these meanwhile, and changes nothing.
+    pub fn bind(&self) {
+        if let Some(set) = &self.0 {
+            let _ = bind_to(set);
+        }
     }
 }

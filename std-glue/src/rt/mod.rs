@@ -17,6 +17,7 @@ mod threads;
 
 pub use cell::{RuntimeCell, StartError};
 pub use config::Config;
+pub(crate) use cpus::PoolCpus;
 pub use main::run_main;
 pub use outside::{Pollable, Rest};
 pub use runtime::Runtime;
@@ -50,12 +51,25 @@ pub(crate) fn is_inside() -> bool {
     TABLE.get().is_some() || !WORKER.get().is_null()
 }
 
+/// See [`unboxed_core::exec::block_in_place`]; the thread is outside as the table has it, too.
+pub(crate) fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
+    unboxed_core::exec::block_in_place(|| {
+        let _table = TableGuard::leave();
+        f()
+    })
+}
+
 /// RT-3.
 struct TableGuard(Option<&'static TableControl>);
 
 impl TableGuard {
     fn enter(table: &'static TableControl) -> Self {
         Self(TABLE.replace(Some(table)))
+    }
+
+    /// For as long, this thread is inside of none.
+    fn leave() -> Self {
+        Self(TABLE.take())
     }
 }
 
