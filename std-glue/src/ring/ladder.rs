@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::napi::Napi;
 use super::sq_thread::SqThread;
 use io_uring::IoUring;
 
@@ -22,12 +23,24 @@ pub struct RingConfig {
     pub pollable: bool,
     /// A thread of the kernel's takes the submissions; no rung is asked for then.
     pub sq_thread: Option<SqThread>,
+    /// A sleep begins with a look at the network's queues.
+    pub napi: Option<Napi>,
+    /// The loop's own pages are there before they are used, and locked; the queues are the kernel's, and always there.
+    pub resident: bool,
 }
 
 impl RingConfig {
     /// 256 entries, twice as many completions, the best rung.
     pub const fn new() -> Self {
-        Self { entries: 256, cq_entries: None, rung: None, pollable: false, sq_thread: None }
+        Self {
+            entries: 256,
+            cq_entries: None,
+            rung: None,
+            pollable: false,
+            sq_thread: None,
+            napi: None,
+            resident: false,
+        }
     }
 }
 
@@ -91,6 +104,8 @@ pub enum SetupError {
     NoSqThread(Option<u32>),
     /// EAGAIN: no further thread may be made for the ring.
     NoThreads,
+    /// With this error number, busy polling of the network's queues.
+    NoNapi(i32),
     /// As many rings are open as there are doorbells.
     BellsUsedUp,
     /// Another error number.
@@ -120,7 +135,7 @@ impl SetupError {
             Self::NoFiles => libc::EMFILE,
             Self::Size | Self::NoRung | Self::NoSqThread(_) => libc::EINVAL,
             Self::BellsUsedUp | Self::NoThreads => libc::EAGAIN,
-            Self::Other(errno) => errno,
+            Self::NoNapi(errno) | Self::Other(errno) => errno,
         }
     }
 }
@@ -163,6 +178,13 @@ impl fmt::Display for SetupError {
             Self::NoThreads => {
                 "the kernel could not make a thread for the submission queue (EAGAIN): raise the limit on \
                  processes (ulimit -u, TasksMax=) or leave SQPOLL off"
+            }
+            Self::NoNapi(errno) => {
+                return write!(
+                    f,
+                    "the kernel refused to poll the network's queues (NAPI, error number {errno}): it takes Linux 6.9, \
+                     built with CONFIG_NET_RX_BUSY_POLL; leave it off"
+                );
             }
             Self::BellsUsedUp => "64 rings are open in this process, which is the limit: close one first",
             Self::Other(errno) => return write!(f, "io_uring_setup failed with error number {errno}"),

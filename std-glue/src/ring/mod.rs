@@ -7,6 +7,7 @@
 //! | `turn` | one turn: enter the kernel at most as often as needed, then reap |
 //! | `encode` | a descriptor becomes a submission queue entry |
 //! | `params` | memory that the kernel reads while it takes an entry |
+//! | `napi` | looking for packets before a sleep |
 //! | `handle` | the system call, through a registered descriptor |
 //! | `bell` | how another thread wakes a sleeping ring |
 //! | `sq_thread` | submissions that a thread of the kernel's takes |
@@ -51,11 +52,13 @@ mod bell;
 mod encode;
 mod handle;
 mod ladder;
+mod napi;
 mod params;
 mod ring_loop;
 mod sq_thread;
 mod turn;
 
 pub use ladder::{RingConfig, Rung, SetupError, probe};
+pub use napi::Napi;
 pub use ring_loop::RingLoop;
 pub use sq_thread::SqThread;

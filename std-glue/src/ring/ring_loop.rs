@@ -65,7 +65,10 @@ impl RingLoop {
         // The kernel rounded the size up; a queue view tells what it became.
         // SAFETY: RING-2: the only view of a ring that nobody else knows yet.
         let entries = unsafe { ring.submission_shared() }.capacity() as u32;
-        let params = ParamBlocks::map(entries)?;
+        if let Some(napi) = config.napi {
+            napi.register(&ring)?;
+        }
+        let params = ParamBlocks::map(entries, config.resident)?;
         let bell = Bell::claim()?;
         bell.note_queues(params.bytes() + queue_bytes(entries as usize, ring.params().cq_entries() as usize));
         // From here on nothing fails, so whatever is claimed or registered is given back by `close`.

@@ -3,6 +3,7 @@
 use super::cpus::{Cpus, Kept};
 use super::seat::{RingPlace, Seat, nanos};
 use super::threads::{Crew, Threads};
+use super::urgency::Before;
 use super::{Config, Runtime};
 use crate::ring::{SetupError, SqThread};
 use std::fmt::{self, Write};
@@ -49,6 +50,40 @@ pub enum StartError {
         /// How many.
         usable: usize,
     },
+    /// The limit on locked memory is below what the program's statics take; nothing is locked.
+    Lock {
+        /// Bytes of the statics.
+        wanted: usize,
+        /// Bytes that the process may lock.
+        limit: u64,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The statics' pages did not come.
+    Prefault {
+        /// Bytes of the statics.
+        wanted: usize,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The real-time priority was refused.
+    Realtime {
+        /// What was asked for.
+        priority: u8,
+        /// The highest that the process may have without a privilege.
+        limit: u64,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The nice level was refused.
+    Nice {
+        /// What was asked for.
+        level: i8,
+        /// 20 less this is the lowest level that the process may have without a privilege.
+        limit: u64,
+        /// What the system says.
+        error: std::io::Error,
+    },
     /// This worker was to run on a processor that the process may not use.
     Cpu {
         /// Which worker.
@@ -74,6 +109,27 @@ impl fmt::Display for StartError {
                 "SQPOLL wants a processor of its own, and this process may use {usable}: leave it off, let the \
                  process have more, or say SqPoll::Forced"
             ),
+            Self::Lock { wanted, limit, error } => write!(
+                f,
+                "{wanted} bytes of statics are to be locked, and RLIMIT_MEMLOCK is {limit} ({error}): raise it (ulimit \
+                 -l, LimitMEMLOCK=), grant CAP_IPC_LOCK, or leave lock_memory off"
+            ),
+            Self::Prefault { wanted, error } => write!(
+                f,
+                "{wanted} bytes of statics were not taken from the system ({error}): it takes Linux 5.14, and so much \
+                 memory"
+            ),
+            Self::Realtime { priority, limit, error } => write!(
+                f,
+                "the real-time priority {priority} was refused, and RLIMIT_RTPRIO is {limit} ({error}): raise it \
+                 (ulimit -r, LimitRTPRIO=), or grant CAP_SYS_NICE"
+            ),
+            Self::Nice { level, limit, error } => write!(
+                f,
+                "the nice level {level} was refused, and RLIMIT_NICE is {limit}, which allows {} at the lowest \
+                 ({error}): raise it (ulimit -e, LimitNICE=), or grant CAP_SYS_NICE",
+                (20 - (*limit).min(40) as i64).min(19)
+            ),
             Self::Cpu { worker, cpu } => write!(
                 f,
                 "worker {worker} is to run on processor {cpu}, which this process may not use: choose from those \
@@ -93,11 +149,13 @@ fn name_of(name: &str, index: usize) -> String {
     text
 }
 
-/// The thread that starts a runtime runs again where it might before, once that has closed.
+/// The thread that starts a runtime runs again where it might before, and as urgently, once that has closed.
 #[derive(Debug)]
 pub(super) struct Bound {
     cpus: Option<Cpus>,
     _kept: Option<Kept>,
+    /// What else worker 0's thread had before.
+    urgency: Option<Before>,
 }
 
 impl Drop for Bound {
@@ -139,10 +197,13 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
             return Err(StartError::InUse);
         }
         let workers = config.workers_within(WORKERS);
-        let started = match self.scheduler.open(workers, config.mode, config.idle_of(workers)) {
-            Ok(_) => self.start_taken(config, workers),
-            Err(_) => Err(StartError::InUse),
-        };
+        let resident = config.resident.take_statics(std::ptr::from_ref(self).cast());
+        let started = resident.and_then(|()| {
+            match self.scheduler.open(workers, config.mode, config.idle_of(workers)) {
+                Ok(_) => self.start_taken(config, workers),
+                Err(_) => Err(StartError::InUse),
+            }
+        });
         if started.is_err() {
             self.taken.store(false, Ordering::Release);
         }
@@ -157,17 +218,21 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
         let thread = config.sqpoll.thread(&config.affinity);
         let kept = thread.as_ref().ok().copied().flatten().and_then(|thread| thread.cpu);
         let cpus = thread.and_then(|thread| Ok((thread, Cpus::of(config.affinity, workers, kept)?)));
-        let bound =
-            Bound { cpus: cpus.as_ref().ok().and_then(|&(_, cpus)| cpus), _kept: kept.and_then(Kept::new) };
+        let mut bound = Bound {
+            cpus: cpus.as_ref().ok().and_then(|&(_, cpus)| cpus),
+            _kept: kept.and_then(Kept::new),
+            urgency: None,
+        };
         let mut threads = Threads::new();
         let mut refused = Ok(());
         let first = cpus.and_then(|(thread, cpus)| {
-            let seat = self.seat(0, &config.sq_thread(thread), cpus)?;
+            let seat =
+                self.seat(0, &config.sq_thread(thread), cpus, |before| bound.urgency = Some(before))?;
             let shared =
                 thread.map(|thread| SqThread { shared_with: Some(seat.ring().as_raw_fd()), ..thread });
             let config = config.sq_thread(shared);
             refused = (1..workers).try_for_each(|index| {
-                let run = move || self.crew.work(table, || self.seat(index, &config, cpus));
+                let run = move || self.crew.work(table, || self.seat(index, &config, cpus, Before::keep));
                 threads.spawn(name_of(config.name, index), run).map_err(StartError::Thread)
             });
             Ok(seat)
@@ -192,9 +257,17 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
     }
 
     /// One worker takes its place on this thread; one that cannot is not waited for.
-    fn seat(&'static self, index: usize, config: &Config, cpus: Option<Cpus>) -> Result<Seat, StartError> {
+    fn seat(
+        &'static self,
+        index: usize,
+        config: &Config,
+        cpus: Option<Cpus>,
+        before: impl FnOnce(Before),
+    ) -> Result<Seat, StartError> {
         let bound = cpus.map_or(Ok(()), |cpus| cpus.bind(index)).map_err(StartError::Thread);
-        let seat = bound.and_then(|()| {
+        let urgent = bound.and_then(|()| config.urgency.apply());
+        let seat = urgent.and_then(|had| {
+            before(had);
             let start = |ring| self.scheduler.start(index, ring, config.spares_per_task);
             // SAFETY: RT-1: `taken` makes the places ours, and each index has one thread.
             unsafe { self.rings[index].seat(config.ring_of(index), start) }

@@ -1,8 +1,10 @@
 //! What a runtime may be told at its start.
 
 use super::cpus::{Affinity, List};
+use super::resident::Resident;
 use super::sqpoll::SqPoll;
-use crate::ring::{RingConfig, Rung, SqThread};
+use super::urgency::Urgency;
+use crate::ring::{Napi, RingConfig, Rung, SqThread};
 use std::time::Duration;
 use unboxed_core::exec::{Idle, Mode};
 
@@ -19,6 +21,8 @@ pub struct Config {
     idle: Option<Idle>,
     pub(super) affinity: Affinity,
     pub(super) sqpoll: SqPoll,
+    pub(super) urgency: Urgency,
+    pub(super) resident: Resident,
     pub(super) name: &'static str,
 }
 
@@ -33,6 +37,8 @@ impl Config {
             idle: None,
             affinity: Affinity::Any,
             sqpoll: SqPoll::Off,
+            urgency: Urgency { realtime: None, nice: None },
+            resident: Resident { prefault: false, lock: false },
             name: "unboxed",
         }
     }
@@ -95,6 +101,66 @@ impl Config {
     /// ```
     pub const fn sqpoll(mut self, sqpoll: SqPoll) -> Self {
         self.sqpoll = sqpoll;
+        self
+    }
+
+    /// A sleep begins with a look at the queues of the network card, for up to `time` (in steps of a microsecond), where
+    /// the ring has used sockets of one; `prefer` puts the card's interrupts off meanwhile. The processor is busy for so
+    /// long. A start fails with [`SetupError::NoNapi`](crate::ring::SetupError::NoNapi) where the kernel cannot.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use unboxed::rt::Config;
+    /// const CONFIG: Config = Config::new().napi(Duration::from_micros(50), false);
+    /// ```
+    pub const fn napi(mut self, time: Duration, prefer: bool) -> Self {
+        let time_us = time.as_micros();
+        let time_us = if time_us > u32::MAX as u128 { u32::MAX } else { time_us as u32 };
+        self.ring.napi = Some(Napi { time_us, prefer });
+        self
+    }
+
+    /// The workers' threads run before every ordinary thread of the machine: first in, first out (`SCHED_FIFO`), with this
+    /// priority of 1 to 99. Threads that they start are ordinary again, and so is the calling one once the runtime has
+    /// closed. Beware of [`Idle::Spin`]: it leaves its processor to nobody then.
+    ///
+    /// A start fails with [`StartError::Realtime`](super::StartError::Realtime) where the process may not.
+    ///
+    /// # Panics
+    /// When there is no such priority.
+    pub const fn realtime(mut self, priority: u8) -> Self {
+        assert!(1 <= priority && priority <= 99, "unboxed: real-time priorities are 1 to 99");
+        self.urgency.realtime = Some(priority);
+        self
+    }
+
+    /// The nice level of the workers' threads, -20 (most urgent) to 19; the calling one has its own again once the
+    /// runtime has closed, if the system lets it: an ordinary user may not undo a higher level. A start fails with
+    /// [`StartError::Nice`](super::StartError::Nice) where the process may not.
+    ///
+    /// # Panics
+    /// When there is no such level.
+    pub const fn nice(mut self, level: i8) -> Self {
+        assert!(-20 <= level && level <= 19, "unboxed: nice levels are -20 to 19");
+        self.urgency.nice = Some(level);
+        self
+    }
+
+    /// Takes the pages of all the program's statics from the system at the start, so that the first use of a pool, table
+    /// or queue does not: each page costs a microsecond or so then. Of a runtime in a shared library, that library's
+    /// statics. Linux 5.14; a start fails with [`StartError::Prefault`](super::StartError::Prefault) otherwise, or when
+    /// memory is short.
+    pub const fn prefault(mut self, prefault: bool) -> Self {
+        self.resident.prefault = prefault;
+        self
+    }
+
+    /// Locks the pages of the same statics, and of the rings, so that the system never takes one back: those that are
+    /// there, and each one from its first use on. They stay locked until the process ends. A start fails with
+    /// [`StartError::Lock`](super::StartError::Lock) above the limit on locked memory.
+    pub const fn lock_memory(mut self, lock: bool) -> Self {
+        self.resident.lock = lock;
+        self.ring.resident = lock;
         self
     }
 

@@ -10,10 +10,12 @@ mod config;
 mod cpus;
 mod main;
 mod outside;
+mod resident;
 mod runtime;
 mod seat;
 mod sqpoll;
 mod threads;
+mod urgency;
 
 pub use cell::{RuntimeCell, StartError};
 pub use config::Config;
