@@ -14,6 +14,8 @@ use core::task::{Context, Poll};
 ///
 /// ```
 /// # use unboxed_core as unboxed;
+/// # thread_local!(static CURRENT: core::cell::Cell<*const unboxed::exec::Worker> = const { core::cell::Cell::new(core::ptr::null()) });
+/// # unboxed::current_worker_cell!(unsafe CURRENT.with(core::ptr::from_ref));
 /// use std::time::Duration;
 /// use unboxed::combine::plain;
 /// use unboxed::sync::Mutex;

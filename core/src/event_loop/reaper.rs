@@ -38,7 +38,7 @@ impl Reaper<'_> {
     /// How many more completions it takes for certain; zero when it is full.
     #[inline]
     pub fn room(&self) -> usize {
-        self.worker.batch.room()
+        self.worker.batch.room().min(self.most.saturating_sub(self.reaped) as usize)
     }
 
     /// How many completions this turn has brought.

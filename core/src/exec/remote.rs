@@ -54,8 +54,10 @@ impl Remote {
     ///
     /// fn print(remote: &Remote) {
     ///     let mut seen = Snapshot::new();
-    ///     for worker in (0..remote.workers()).filter(|worker| remote.snapshot(*worker, &mut seen)) {
-    ///         println!("{worker}: {} polls, {} operations in flight", seen.polls, seen.in_flight);
+    ///     for worker in 0..remote.workers() {
+    ///         if remote.snapshot(worker, &mut seen) {
+    ///             println!("{worker}: {} polls, {} operations in flight", seen.polls, seen.in_flight);
+    ///         }
     ///     }
     /// }
     /// ```

@@ -13,6 +13,8 @@ use core::task::{Context, Poll, ready};
 ///
 /// ```
 /// # use unboxed_core as unboxed;
+/// # thread_local!(static CURRENT: core::cell::Cell<*const unboxed::exec::Worker> = const { core::cell::Cell::new(core::ptr::null()) });
+/// # unboxed::current_worker_cell!(unsafe CURRENT.with(core::ptr::from_ref));
 /// use unboxed::op::{Custom, custom};
 ///
 /// const CODE_ALARM: u32 = 1;

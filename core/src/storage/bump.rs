@@ -18,6 +18,8 @@ use spin::once::Once;
 ///
 /// ```
 /// # use unboxed_core as unboxed;
+/// # thread_local!(static CURRENT: core::cell::Cell<*const unboxed::exec::Worker> = const { core::cell::Cell::new(core::ptr::null()) });
+/// # unboxed::current_worker_cell!(unsafe CURRENT.with(core::ptr::from_ref));
 /// use unboxed::storage::{Bump, Reason, TaskTable};
 ///
 /// static REGION: Bump<4096> = Bump::new();

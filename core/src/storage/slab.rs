@@ -26,6 +26,8 @@ struct Room<const SIZE: usize>(MaybeUninit<[u8; SIZE]>);
 ///
 /// ```
 /// # use unboxed_core as unboxed;
+/// # thread_local!(static CURRENT: core::cell::Cell<*const unboxed::exec::Worker> = const { core::cell::Cell::new(core::ptr::null()) });
+/// # unboxed::current_worker_cell!(unsafe CURRENT.with(core::ptr::from_ref));
 /// use unboxed::storage::{Reason, Slab, TaskTable};
 ///
 /// static ROOMS: Slab<256, 16> = Slab::new();
