@@ -2,12 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as PlainStream};
+use std::os::fd::AsRawFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use unboxed::exec::Budget;
 use unboxed::net::TcpListener;
 use unboxed::op::nop;
-use unboxed::rt::{Config, Runtime, RuntimeCell, SqPoll, StartError};
+use unboxed::rt::{Config, Rest, Runtime, RuntimeCell, SqPoll, StartError};
 use unboxed::task::Bytes;
 use unboxed::{task, yield_now};
 
@@ -245,4 +247,48 @@ fn sockets_dropped_operations_and_a_full_queue_work_as_ever() {
     assert_eq!(runtime.in_flight(), 0);
     closes_cleanly(runtime);
     assert_eq!(one_nop::memory().used, 0);
+}
+
+/// A loop outside sleeps in poll(2) until something completes, though the kernel's thread sleeps when it is submitted.
+#[test]
+fn a_loop_outside_may_sleep_beside_it() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    static CELL: RuntimeCell<64> = RuntimeCell::new();
+    let mut runtime = match CELL.start_pollable(FORCED) {
+        Ok(runtime) => runtime,
+        Err(error) => return println!("skipped: {error}"),
+    };
+    for round in 0..20 {
+        if round % 2 == 0 {
+            // Its idle time is a tick or two of the kernel's.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let task = runtime.enter(|| waits_a_little::spawn().unwrap());
+        let mut sleeps = 0;
+        for turns in 0.. {
+            assert!(turns < 1000, "it never sleeps");
+            let more = runtime.turn(Budget::POLL).more;
+            if task.is_finished() {
+                break;
+            }
+            let rest = if more { Rest::No } else { runtime.prepare_to_sleep() };
+            if rest != Rest::No {
+                sleeps += 1;
+                let timeout = if rest == Rest::Forever { 10_000 } else { rest.timeout_ms() };
+                let mut entry = libc::pollfd { fd: runtime.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+                // SAFETY: one live entry of the layout that the call takes.
+                let ready = unsafe { libc::poll(&raw mut entry, 1, timeout) };
+                assert!(ready != 0 || rest != Rest::Forever, "slept for ever");
+            }
+        }
+        assert!(sleeps > 0, "the timer is not due yet");
+    }
+    closes_cleanly(runtime.into_inner());
+}
+
+/// First for the clock, which the loop outside has, then for the kernel.
+#[task(pool = 1, ops = 1)]
+async fn waits_a_little() {
+    unboxed::time::sleep(Duration::from_millis(1)).await.unwrap();
+    nop().await.unwrap();
 }

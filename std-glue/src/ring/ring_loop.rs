@@ -137,7 +137,8 @@ impl RingLoop {
         if overflow {
             return Err(Full);
         }
-        // With a thread of the kernel's the call waits until it has taken some.
+        // With a thread of the kernel's the call wakes it, and waits if no place at all is free; if there is one, but none
+        // for an operation, the slot waits for a later turn.
         let flags =
             if self.has_sq_thread() { EnterFlags::SQ_WAIT | system.prod() } else { EnterFlags::empty() };
         system.enter(queued, 0, flags);

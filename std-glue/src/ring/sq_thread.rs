@@ -40,6 +40,8 @@ impl SqThread {
 
 /// How long a close waits for entries that the thread has not taken; it needs microseconds of a processor.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two looks.
+const CLOSE_LOOK: Duration = Duration::from_micros(50);
 
 impl System {
     /// What an enter must say so that the thread takes what is queued; nothing where it is awake (RING-9).
@@ -73,7 +75,8 @@ impl System {
                 return;
             }
             self.prod_if_asleep(queued);
-            std::thread::yield_now();
+            // Not a yield: a real-time thread gives way to nobody by that.
+            std::thread::sleep(CLOSE_LOOK);
         }
     }
 }

@@ -80,7 +80,9 @@ impl RingLoop {
             system.enter(queued, 0, EnterFlags::empty());
         }
         let sight = Sight::of(&system.ring);
-        let quiet = self.armed.get() && sight.queued == 0 && !sight.visible && !sight.hidden;
+        // What a thread of the kernel's has not taken yet is as good as taken: it is awake (RING-9).
+        let taken = sight.queued == 0 || self.has_sq_thread();
+        let quiet = self.armed.get() && taken && !sight.visible && !sight.hidden;
         // A turn that swallowed a ring has not looked at everything that it may have been rung for.
         quiet & !self.rung_early.replace(false)
     }
@@ -238,6 +240,7 @@ fn refused(errno: i32) {
         libc::EEXIST | libc::EBADF | libc::EINVAL => {
             die("the kernel refused the ring; was it used by another thread than the one that opened it?")
         }
+        libc::EOWNERDEAD => die("the kernel's thread that takes submissions has ended (EOWNERDEAD)"),
         _ => die("io_uring_enter failed in a way that retrying does not mend"),
     }
 }
