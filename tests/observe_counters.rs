@@ -26,7 +26,7 @@ fn operations_are_counted_when_they_begin_and_when_they_end() {
             .unwrap()
         })
     });
-    ex.turn(unboxed::exec::Budget { polls: 3, completions: 0, sleep: false });
+    ex.turn(unboxed::exec::Budget { polls: 3, completions: 0, ..unboxed::exec::Budget::POLL });
     let first = seen(&ex);
     assert_eq!((first.polls, first.submitted, first.completed, first.in_flight), (3, 3, 0, 3));
     drain(&mut ex, script);

@@ -31,7 +31,7 @@ pub mod signal;
 pub mod sync;
 
 pub use op::Error;
-pub use task::{Bytes, JoinHandle, yield_now};
+pub use task::{Bytes, JoinHandle, yield_if_due, yield_now};
 
 /// The pages' examples run.
 #[cfg(doctest)]

@@ -33,6 +33,16 @@ async fn roams(life: Life) -> u64 {
     life.await
 }
 
+#[unboxed::task(pool = 16, ops = 3, lane = "urgent")]
+async fn hurries(life: Life) -> u64 {
+    life.await
+}
+
+#[unboxed::task(pool = 24, ops = 3, lane = "background")]
+async fn lingers(life: Life) -> u64 {
+    life.await
+}
+
 #[unboxed::task(pool = 16, ops = 2, local)]
 async fn stays(life: Life) -> u64 {
     life.await
@@ -229,7 +239,13 @@ pub fn spawn(world: &Arc<World>, rng: &mut Rng, depth: u32) {
     let inside = (world.here)() != NOBODY;
     life.stays = world.mode == Mode::PerCore;
     let join = match rng.below(10) {
-        0..=3 if inside => roams::spawn(life).ok(),
+        0 | 1 if inside => roams::spawn(life).ok(),
+        2 if inside => lingers::spawn(life).ok(),
+        3 if inside => {
+            life.stays = true;
+            life.home = (world.here)();
+            hurries::spawn(life).ok()
+        }
         4 | 5 if inside => {
             life.stays = true;
             life.home = (world.here)();
@@ -248,6 +264,12 @@ pub fn spawn(world: &Arc<World>, rng: &mut Rng, depth: u32) {
             let there = world.remote.worker(worker).unwrap();
             roams::spawn_on(&there, life).ok()
         }
+        9 => {
+            // Stays where it is run first.
+            life.stays = true;
+            hurries::spawn_on(&world.remote, life).ok()
+        }
+        3 => lingers::spawn_on(&world.remote, life).ok(),
         _ => roams::spawn_on(&world.remote, life).ok(),
     };
     if let Some(join) = join {
@@ -380,7 +402,7 @@ pub fn take<T>(rng: &mut Rng, world: &World, of: impl Fn(&mut Shared) -> &mut Ve
 pub fn used() -> [usize; 4] {
     let arena = ARENA.memory();
     [
-        roams::memory().used as usize,
+        (roams::memory().used + hurries::memory().used + lingers::memory().used) as usize,
         stays::memory().used as usize,
         TABLE.memory().used as usize,
         arena.live + arena.bytes,

@@ -30,6 +30,7 @@ use proc_macro::TokenStream;
 /// | `bytes = B` | bytes of a block, given to the function's last parameter, `Bytes<'_>` | 0 |
 /// | `max_size = M` | fails the build when the future is larger, in bytes | none |
 /// | `local` | the future need not be `Send`; the task stays on its thread | off |
+/// | `lane = "..."` | which ready tasks are started first: `"urgent"`, `"normal"`, `"background"` (see `task::Lane`) | `"normal"` |
 /// | `crate = path` | where the runtime is, for a crate that renames or re-exports it | `::unboxed` |
 ///
 /// The numbers are constant expressions of type `usize`: a literal, or the name of a `const`.

@@ -91,6 +91,17 @@ pub fn literal(expr: &Expr) -> Option<u128> {
     }
 }
 
+/// The text that `expr` is, when it is a literal.
+pub fn text(expr: &Expr) -> Option<String> {
+    match ungrouped(expr) {
+        Expr::Lit(lit) => match &lit.lit {
+            Lit::Str(text) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Looks through parentheses, and the invisible ones that a `macro_rules!` fragment leaves.
 fn ungrouped(expr: &Expr) -> &Expr {
     match expr {

@@ -5,7 +5,7 @@
 //! second time.
 
 use crate::max_size;
-use crate::options::{Options, literal};
+use crate::options::{Options, literal, text};
 use crate::signature::{self, Parameters};
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -16,7 +16,10 @@ use syn::{
     parse_quote, parse_quote_spanned,
 };
 
-const OPTIONS: &[&str] = &["pool", "ops", "bytes", "max_size", "local", "crate"];
+const OPTIONS: &[&str] = &["pool", "ops", "bytes", "max_size", "local", "lane", "crate"];
+
+/// `Lane`'s, as the option says them.
+const LANES: [(&str, &str); 3] = [("urgent", "Urgent"), ("normal", "Normal"), ("background", "Background")];
 
 /// What `check_limits` enforces too; said here with the span of a literal.
 const OPS_MAX: u128 = 64;
@@ -26,6 +29,7 @@ pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let item: ItemFn = syn::parse2(item)?;
     let parameters = signature::check(&item.sig)?;
     check_numbers(&options)?;
+    lane(&options)?;
     check_bytes(&options, &parameters)?;
     Task::new(&options, item, parameters)?.generate(&options)
 }
@@ -39,6 +43,18 @@ fn check_numbers(options: &Options) -> Result<()> {
         return Err(Error::new_spanned(ops, text));
     }
     Ok(())
+}
+
+fn lane(options: &Options) -> Result<Ident> {
+    let Some(value) = options.value("lane")? else { return Ok(Ident::new("Normal", Span::call_site())) };
+    let known = text(value).and_then(|said| LANES.into_iter().find(|(name, _)| *name == said));
+    match known {
+        Some((_, variant)) => Ok(Ident::new(variant, Span::call_site())),
+        None => {
+            let text = r#"`lane` is "urgent", "normal" or "background": `lane = "urgent"`"#;
+            Err(Error::new_spanned(value, text))
+        }
+    }
 }
 
 fn check_bytes(options: &Options, parameters: &Parameters) -> Result<()> {
@@ -159,6 +175,7 @@ impl Task {
         let support = quote!(#krate::task::support);
         let (vis, name) = (&self.item.vis, &self.item.sig.ident);
         let text = name.unraw().to_string();
+        let lane = lane(options)?;
         let (types, documentation) = (self.types(), self.documentation());
         let (functions, start) = self.functions();
 
@@ -206,6 +223,7 @@ impl Task {
                             &__UNBOXED_POOL,
                             #text,
                             #local,
+                            #support::Lane::#lane,
                             #start,
                         )
                     }

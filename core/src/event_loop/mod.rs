@@ -106,6 +106,12 @@ pub unsafe trait EventLoop {
         false
     }
 
+    /// Whether a turn would bring completions, as far as that can be told without a call to the system. False is no
+    /// promise. A task that asks whether its time is over, and a worker with urgent tasks, ask often.
+    fn has_news(&self) -> bool {
+        false
+    }
+
     /// The loop's monotonic clock, in nanoseconds.
     fn now(&self) -> u64;
 

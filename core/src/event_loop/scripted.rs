@@ -332,6 +332,10 @@ unsafe impl<const N: usize> EventLoop for ScriptedLoop<N> {
         self.0.lock().events_len == 0
     }
 
+    fn has_news(&self) -> bool {
+        self.0.lock().events_len > 0
+    }
+
     fn now(&self) -> u64 {
         self.0.lock().now
     }

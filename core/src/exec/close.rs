@@ -151,7 +151,7 @@ impl Worker {
         self.set_wake_at(u64::MAX);
         report.detached += self.end_stragglers();
         for task in self.inbox.close() {
-            self.queue.push(TaskRef(task));
+            self.push(TaskRef(task));
         }
         for slot in self.posts.close() {
             // SAFETY: SLOT-3.
@@ -200,9 +200,9 @@ impl Worker {
             self.run_tasks(CLOSE_POLLS);
             let mut on_their_way = u32::from(self.scheduler().stages.is_spawning());
             left = 0;
-            let mine = |task: TaskRef| match task.header().state.load() & state::PINNED {
-                0 => last,
-                _ => ptr::eq(task.header().home.load(Ordering::Relaxed), self),
+            let mine = |task: TaskRef| match state::is_pinned(task.header().state.load()) {
+                false => last,
+                true => ptr::eq(task.header().home.load(Ordering::Relaxed), self),
             };
             let mut spawned_late = false;
             self.for_each_live(|task| {

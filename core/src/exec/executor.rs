@@ -102,6 +102,12 @@ impl Executor {
         &self.worker.stats
     }
 
+    /// How long a task that asks by [`yield_if_due`](crate::task::yield_if_due) may run before it is to yield, in
+    /// nanoseconds of the loop's clock; 100 us if nobody says.
+    pub fn set_slice(&mut self, slice_ns: u64) {
+        self.worker.lanes.set_slice_ns(slice_ns);
+    }
+
     /// Operations in flight.
     pub fn in_flight(&self) -> u32 {
         self.worker.in_flight.get()

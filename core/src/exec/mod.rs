@@ -42,6 +42,8 @@ mod idle;
 #[cfg(not(loom))]
 mod in_place;
 #[cfg(not(loom))]
+mod lanes;
+#[cfg(not(loom))]
 mod line;
 #[cfg(not(loom))]
 mod orphan;

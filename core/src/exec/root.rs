@@ -174,7 +174,7 @@ pub(super) fn end(worker: &'static Worker, task: TaskRef) {
     if word.abort().is_none() {
         while !worker.queue.remove(task) {
             for task in worker.inbox.take_all() {
-                worker.queue.push(TaskRef(task));
+                worker.push(TaskRef(task));
             }
             crate::atomics::relax();
         }

@@ -10,7 +10,7 @@ use super::stages::{Ack, Stages};
 use super::worker::{STARTED, Worker};
 use crate::atomics::{AtomicPtr, AtomicU32, Ordering};
 use crate::queue::{Injector, LocalQueue};
-use crate::task::TaskRef;
+use crate::task::{Lane, TaskRef};
 use core::ptr;
 use spin::mutex::SpinMutex;
 
@@ -38,6 +38,8 @@ pub struct Scheduler {
     /// The worker that gets the next spawn from outside, when each keeps its own.
     next: AtomicU32,
     pub(crate) injector: Line<Injector>,
+    /// Background tasks that may move: a worker takes one at a time, when nothing else is ready or one is due.
+    pub(crate) background: Line<Injector>,
     workers: [AtomicPtr<Worker>; WORKERS_MAX],
 }
 
@@ -60,6 +62,7 @@ impl Scheduler {
             spin_ns: SpinMutex::new(0),
             next: AtomicU32::new(0),
             injector: Line::new(Injector::new()),
+            background: Line::new(Injector::new()),
             workers: [const { AtomicPtr::new(ptr::null_mut()) }; WORKERS_MAX],
         }
     }
@@ -109,8 +112,26 @@ impl Scheduler {
     /// A task for any worker; the caller owns its queue place.
     #[cold]
     pub(crate) fn inject(&self, task: TaskRef) {
-        self.injector.push(task);
+        match Lane::of(task.header().state.load()) {
+            Lane::Background => self.background.push(task),
+            _ => self.injector.push(task),
+        }
         self.notify();
+    }
+
+    /// A background task that a worker has made ready. A single one calls nobody, as in SHARE-3.
+    pub(crate) fn push_background(&self, task: TaskRef) {
+        self.background.push(task);
+        if self.background.len() > 1 {
+            self.notify();
+        }
+    }
+
+    /// The oldest background task.
+    pub(crate) fn take_background(&self) -> Option<TaskRef> {
+        let mut taken = None;
+        self.background.take(1, |task| taken = Some(task));
+        taken
     }
 
     /// The same for several.

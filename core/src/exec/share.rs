@@ -14,7 +14,7 @@
 //! no fence of its own.
 
 use super::stats::count;
-use super::worker::Worker;
+use super::worker::{SHARES, Worker};
 use crate::queue::{Least, LocalQueue};
 use crate::task::{TaskRef, state};
 use core::ptr;
@@ -36,7 +36,7 @@ impl Worker {
     /// Whether tasks may leave this worker and come to it.
     #[inline]
     pub(crate) fn shares(&self) -> bool {
-        self.sharing.get()
+        self.ways.get() & SHARES != 0
     }
 
     /// Puts a task that a poll has just left ready behind the others; whoever is to be called is called at the next
@@ -69,10 +69,10 @@ impl Worker {
     /// Puts a ready task where it runs next, on this worker's thread.
     #[inline]
     pub(crate) fn push(&'static self, task: TaskRef) {
-        if !self.shares() || task.header().state.load() & state::PINNED != 0 {
-            self.queue.push(task);
-        } else {
-            self.push_shared(task);
+        match task.header().state.load() & state::KIND {
+            0 => self.push_shared(task),
+            state::PINNED => self.queue.push(task),
+            kind => self.push_in_lane(task, kind),
         }
     }
 
@@ -126,21 +126,25 @@ impl Worker {
     /// Whether no task is ready here.
     #[inline]
     pub(crate) fn has_no_task(&self) -> bool {
-        self.queue.is_empty() && (!self.shares() || self.ring.is_empty())
+        self.queue.is_empty() && (self.ways.get() == 0 || self.has_no_other())
+    }
+
+    #[inline]
+    fn has_no_other(&self) -> bool {
+        (!self.shares() || self.ring.is_empty()) && (!self.is_apart() || self.lanes.are_empty())
     }
 
     /// The task to start next, on a worker that shares.
     #[inline]
     pub(crate) fn next_of_both(&'static self) -> Option<TaskRef> {
-        let tick = self.tick.count();
-        self.call_at.set(ALONE);
-        if self.searching.get() {
-            self.end_search();
-        }
-        if tick.is_multiple_of(OUTSIDE_EVERY)
-            && let Some(task) = self.take_injected(OUTSIDE_SOME)
-        {
-            return Some(task);
+        let tick = self.begins_start();
+        if tick.is_multiple_of(OUTSIDE_EVERY) {
+            if self.sees_background() {
+                self.background_is_due();
+            }
+            if let Some(task) = self.take_injected(OUTSIDE_SOME) {
+                return Some(task);
+            }
         }
         // In turns, so that neither waits for the other to be empty.
         let own = || self.ring.pop().map(TaskRef);
@@ -150,6 +154,17 @@ impl Worker {
             self.queue.pop().or_else(own)
         };
         here.or_else(|| self.take_injected(OUTSIDE_MOST))
+    }
+
+    /// Before each start of a worker that shares; answers how many there were.
+    #[inline]
+    pub(super) fn begins_start(&'static self) -> u32 {
+        let tick = self.tick.count();
+        self.call_at.set(ALONE);
+        if self.searching.get() {
+            self.end_search();
+        }
+        tick
     }
 
     /// A worker's share of what came from outside, but not more than `most`: the first one, and the rest into the ring.
@@ -204,7 +219,9 @@ impl Worker {
     pub(super) fn end_search(&'static self) {
         self.searching.set(false);
         let scheduler = self.scheduler();
-        scheduler.calls.end_search(|| !self.others_have_nothing() || self.ring.len() >= ALONE, scheduler);
+        // One background task is for this worker, which takes it when it has nothing else.
+        let more = || self.others_have_more_than(1) || self.ring.len() >= ALONE;
+        scheduler.calls.end_search(more, scheduler);
     }
 
     pub(super) fn take_from_others(&'static self) -> bool {
@@ -216,6 +233,10 @@ impl Worker {
             return true;
         }
         let scheduler = self.scheduler();
+        if scheduler.background.len() > 0 {
+            // Taken where it is started, as it must not come before the others.
+            return true;
+        }
         let count_of = scheduler.count();
         let first = self.next_random() as usize;
         for step in 0..count_of {
@@ -256,9 +277,14 @@ impl Worker {
 
     /// The last look before a sleep: whether others have nothing that this one would take.
     pub(crate) fn others_have_nothing(&'static self) -> bool {
+        !self.others_have_more_than(0)
+    }
+
+    fn others_have_more_than(&'static self, background: usize) -> bool {
         let scheduler = self.scheduler();
-        scheduler.injector.len() == 0
-            && scheduler.workers().all(|worker| ptr::eq(worker, self) || worker.ring.len() < 2)
+        scheduler.injector.len() > 0
+            || scheduler.background.len() > background
+            || scheduler.workers().any(|worker| !ptr::eq(worker, self) && worker.ring.len() >= 2)
     }
 
     /// Which victim comes first (G. Marsaglia, "Xorshift RNGs", 2003).

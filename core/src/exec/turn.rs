@@ -2,7 +2,7 @@
 
 use super::current::Entered;
 use super::stats::count;
-use super::worker::{CLOSING, Worker};
+use super::worker::{CLOSING, SHARES, Worker};
 use crate::atomics::Ordering;
 use crate::event_loop::{Reaper, Wait};
 use crate::task::{self, BODY_DONE, TaskRef, state};
@@ -15,15 +15,18 @@ pub struct Budget {
     /// At most so many completions of operations; the rest stay with the loop for the next turn. A turn takes
     /// no more than fit its batch of wakers in any case.
     pub completions: u32,
+    /// For about so long, in nanoseconds of the loop's clock: after that time no poll begins but the first one, and the
+    /// turn does not sleep. The clock is read before each poll, unless this is `u64::MAX`, which is no limit.
+    pub time_ns: u64,
     /// Whether the turn may sleep when there is nothing to do.
     pub sleep: bool,
 }
 
 impl Budget {
     /// A round of polls, and no sleep: for loops of one's own.
-    pub const POLL: Self = Self { polls: 256, completions: u32::MAX, sleep: false };
+    pub const POLL: Self = Self { polls: 256, completions: u32::MAX, time_ns: u64::MAX, sleep: false };
     /// A round of polls, and a sleep when nothing is left to do.
-    pub const SLEEP: Self = Self { polls: 256, completions: u32::MAX, sleep: true };
+    pub const SLEEP: Self = Self { polls: 256, completions: u32::MAX, time_ns: u64::MAX, sleep: true };
 }
 
 /// What one turn did.
@@ -47,7 +50,11 @@ impl Worker {
             self.dispatch();
         }
         self.take_messages();
-        let polls = self.run_tasks(budget.polls);
+        let polls = if budget.time_ns == u64::MAX {
+            self.run_tasks(budget.polls)
+        } else {
+            self.run_lanes(budget.polls, self.event_loop().now().saturating_add(budget.time_ns))
+        };
         if polls != 0 {
             self.spin_until.set(0);
             self.watch_ns.set(0);
@@ -71,7 +78,7 @@ impl Worker {
         if !self.inbox.is_empty() {
             for task in self.inbox.take_all() {
                 count(&self.stats.messages);
-                self.queue.push(TaskRef(task));
+                self.push(TaskRef(task));
             }
         }
     }
@@ -84,40 +91,45 @@ impl Worker {
     }
 
     pub(crate) fn run_tasks(&'static self, polls_max: u32) -> u32 {
-        // Asked once, so that a worker that is alone pays nothing for the others.
-        if self.shares() {
-            self.run_tasks_of::<true>(polls_max)
-        } else {
-            self.run_tasks_of::<false>(polls_max)
+        // Asked once, so that a worker that is alone and knows one lane pays nothing for the others.
+        match self.ways.get() {
+            0 => self.run_tasks_of::<false>(polls_max),
+            SHARES => self.run_tasks_of::<true>(polls_max),
+            _ => self.run_lanes(polls_max, u64::MAX),
         }
     }
 
+    /// The normal lane alone: until it is empty, or a look at the lanes or at the loop is due (`Worker::part`).
     #[inline]
-    fn run_tasks_of<const SHARES: bool>(&'static self, polls_max: u32) -> u32 {
+    fn run_tasks_of<const SHARED: bool>(&'static self, polls_max: u32) -> u32 {
+        self.lanes.polls_max.set(polls_max);
         let mut polls = 0;
-        while polls < polls_max {
-            let next = if SHARES { self.next_of_both() } else { self.queue.pop() };
-            let Some(task) = next else { break };
-            polls += 1;
-            if self.run::<SHARES>(task) {
-                if SHARES { self.push_again(task) } else { self.queue.push(task) }
+        let parted = loop {
+            if polls >= self.lanes.polls_max.get() {
+                break true;
             }
-        }
-        if SHARES {
+            let next = if SHARED { self.next_of_both() } else { self.queue.pop() };
+            let Some(task) = next else { break SHARED && self.sees_background() };
+            polls += 1;
+            if self.run::<SHARED>(task) {
+                if SHARED { self.push_again(task) } else { self.queue.push(task) }
+            }
+        };
+        if SHARED {
             // The next start may be far away.
             self.call_for_rest();
         }
         self.stats.polls.add(polls);
-        polls
+        if parted { self.go_on_in_lanes(polls, polls_max) } else { polls }
     }
 
     /// Starts one task; true when it is to be queued again. A panic in its body leaves through here, with the
     /// task's word in order.
     #[inline]
     #[must_use]
-    fn run<const SHARES: bool>(&'static self, task: TaskRef) -> bool {
+    pub(super) fn run<const SHARED: bool>(&'static self, task: TaskRef) -> bool {
         let before = task.header().state.start();
-        if SHARES {
+        if SHARED {
             self.call_behind_step();
         }
         let running = Running { worker: self, task, stopping: before & state::ABORTED != 0 };

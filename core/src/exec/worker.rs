@@ -17,6 +17,7 @@
 //! it becomes free, by whoever lets it go for a task that has ended.
 
 use super::batch::Batch;
+use super::lanes::Lanes;
 use super::line::Line;
 use super::park::Parker;
 use super::root::{RootBlock, RootBody};
@@ -38,6 +39,11 @@ use spin::mutex::SpinMutex;
 pub(crate) const IDLE: u32 = 0;
 pub(crate) const STARTED: u32 = 1;
 pub(crate) const CLOSING: u32 = 2;
+
+/// Of `ways`: others take tasks from this worker, and it from them.
+pub(crate) const SHARES: u8 = 1;
+/// Of `ways`: its next start must not be made without a look at the lanes (`lanes.rs`).
+pub(crate) const APART: u8 = 1 << 1;
 
 /// The memory of one worker: `ROOT_OPS` slots for the root task, `SPARES` for tasks whose own are used up.
 ///
@@ -89,7 +95,8 @@ pub struct Worker {
     pub(crate) tick: Line<Tick>,
     // The owner's.
     pub(crate) index: Cell<u32>,
-    pub(crate) sharing: Cell<bool>,
+    /// Zero for a worker that is alone and knows one lane: see `SHARES` and `APART`.
+    pub(crate) ways: Cell<u8>,
     /// Whether it counts among the searchers (SCHED-2).
     pub(crate) searching: Cell<bool>,
     /// Whether a sleep outside of the turn is announced (REST-1).
@@ -100,6 +107,7 @@ pub struct Worker {
     pub(crate) watched: Cell<(u32, u32, u32)>,
     pub(crate) random: Cell<u32>,
     pub(crate) queue: LocalQueue,
+    pub(crate) lanes: Lanes,
     pub(crate) task: Cell<*const Header>,
     /// The loop while spawns and submissions are taken.
     pub(crate) open: Cell<Option<&'static dyn EventLoop>>,
@@ -150,13 +158,14 @@ impl Worker {
             ring: Line::new(StealQueue::new()),
             tick: Line::new(Tick::new()),
             index: Cell::new(0),
-            sharing: Cell::new(false),
+            ways: Cell::new(0),
             searching: Cell::new(false),
             resting: Cell::new(false),
             call_at: Cell::new(0),
             watched: Cell::new((0, 0, 0)),
             random: Cell::new(0),
             queue: LocalQueue::new(),
+            lanes: Lanes::new(),
             task: Cell::new(ptr::null()),
             open: Cell::new(None),
             event_loop: Cell::new(None),
@@ -195,8 +204,9 @@ impl Worker {
     pub(crate) fn join(&'static self, scheduler: &'static Scheduler, index: usize) {
         self.scheduler.set(scheduler);
         self.index.set(index as u32);
-        self.sharing.set(scheduler.is_stealing());
+        self.ways.set(if scheduler.is_stealing() { SHARES } else { 0 });
         self.searching.set(false);
+        self.lanes.start();
         self.spin_ns.set(scheduler.spin_ns());
         self.spin_until.set(0);
         self.watch_ns.set(0);

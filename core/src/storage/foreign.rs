@@ -69,7 +69,7 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
         let (claimed, worker) = self.claim()?;
         let task = claimed.task;
         // SAFETY: the vtable is a foreign body's, which stays until `release`.
-        unsafe { claimed.publish(worker, const { &vtable::<K>() }, body.as_ptr().cast(), 2, false) };
+        unsafe { claimed.publish(worker, const { &vtable::<K>() }, body.as_ptr().cast(), 2, 0) };
         Ok(JoinHandle::new(task, NonNull::dangling().as_ptr()))
     }
 }

@@ -136,7 +136,7 @@ impl<'scope> SharedScope<'scope, '_> {
         let vtable = const { &StackBody::<F>::vtable::<K, true>() };
         // SAFETY: the vtable is this body's; SCOPE-1 keeps it until its future is gone, after which the vtable
         // does not look at it. One reference for the runner, one for the scope (SCOPE-4).
-        unsafe { claimed.publish(worker, vtable, ptr::from_ref(body).cast_mut().cast(), 2, false) };
+        unsafe { claimed.publish(worker, vtable, ptr::from_ref(body).cast_mut().cast(), 2, 0) };
         Ok(SharedHandle { task, scope: PhantomData })
     }
 }

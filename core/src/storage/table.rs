@@ -11,7 +11,7 @@ use crate::op::Slot;
 use crate::task::{
     BODY_DONE, Body, Header, JoinHandle, PoolControl, PoolInfo, PoolMemory, TaskCore, TaskRef,
 };
-use crate::task::{TaskVtable, busy_beyond, register};
+use crate::task::{Lane, TaskVtable, busy_beyond, register, state};
 use core::alloc::Layout;
 use core::cell::{Cell, UnsafeCell};
 use core::future::Future;
@@ -62,7 +62,7 @@ impl<const K: usize> Drop for Claimed<K> {
 }
 
 impl<const K: usize> Claimed<K> {
-    /// Publishes the task with its body at `place`; one that is not `pinned` may move to other workers.
+    /// Publishes the task with its body at `place`; one whose kind is not pinned may move to other workers.
     ///
     /// # Safety
     /// `vtable` works on a `TableBlock<K>` with what lies at `place`, which stays there until `release`.
@@ -72,7 +72,7 @@ impl<const K: usize> Claimed<K> {
         vtable: &'static TaskVtable,
         place: *mut (),
         refs: u32,
-        pinned: bool,
+        kind: u32,
     ) {
         let (task, control) = (self.task, self.control);
         core::mem::forget(self);
@@ -82,7 +82,7 @@ impl<const K: usize> Claimed<K> {
             (*block).place.set(place);
             (*block).control.set(Some(control));
         }
-        task.publish_on(worker, vtable, refs, pinned);
+        task.publish_on(worker, vtable, refs, kind);
     }
 }
 
@@ -148,6 +148,7 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
             body_offset: 0,
             // Each spawn says it of its own task.
             pinned: false,
+            kind: 0,
             vtable: Self::nobody(name),
         })
     }
@@ -175,7 +176,25 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
         F::Output: Send + 'static,
         A: BodyAlloc,
     {
-        self.spawn_as(alloc, future, false)
+        self.spawn_as(alloc, future, 0)
+    }
+
+    /// The same in a lane of its own.
+    ///
+    /// # Errors
+    /// [`Exhausted`] with the future.
+    pub fn spawn_in<F, A>(
+        &'static self,
+        lane: Lane,
+        alloc: A,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, Exhausted<F>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        A: BodyAlloc,
+    {
+        self.spawn_as(alloc, future, lane.kind(false))
     }
 
     /// The same for a future that stays on this thread.
@@ -192,14 +211,14 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
         F::Output: 'static,
         A: BodyAlloc,
     {
-        self.spawn_as(alloc, future, true)
+        self.spawn_as(alloc, future, state::PINNED)
     }
 
     fn spawn_as<F, A>(
         &'static self,
         alloc: A,
         future: F,
-        pinned: bool,
+        kind: u32,
     ) -> Result<JoinHandle<F::Output>, Exhausted<F>>
     where
         F: Future + 'static,
@@ -223,7 +242,7 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
         let task = claimed.task;
         let vtable = const { &ArenaBody::<F, A>::vtable::<K>() };
         // SAFETY: the vtable is this body's, and it stays until `release`.
-        unsafe { claimed.publish(worker, vtable, place.as_ptr().cast(), 2, pinned) };
+        unsafe { claimed.publish(worker, vtable, place.as_ptr().cast(), 2, kind) };
         // SAFETY: the body lies there.
         let output = unsafe { (*place.as_ptr()).body.get() };
         Ok(JoinHandle::new(task, output.cast()))

@@ -203,30 +203,44 @@ impl TaskRef {
         self.header().vtable.get().map_or("(free)", |v| v.name)
     }
 
-    /// Makes a claimed task live and queues it on this thread's worker, with so many references. One that is
-    /// not `pinned` may move to the other workers.
+    /// Makes a claimed task live and queues it on this thread's worker, with so many references. One whose kind is not
+    /// pinned may move to the other workers.
     #[inline]
     pub(crate) fn publish_on(
         self,
         worker: &'static Worker,
         vtable: &'static TaskVtable,
         refs: u32,
-        pinned: bool,
+        kind: u32,
     ) {
-        if pinned || !worker.shares() {
-            self.publish(worker, vtable, refs, state::PINNED);
-            worker.queue.push(self);
-        } else {
-            self.publish(worker, vtable, refs, 0);
-            worker.push_shared(self);
+        match kind {
+            0 if worker.shares() => {
+                self.publish(worker, vtable, refs, 0);
+                worker.push_shared(self);
+            }
+            0 => {
+                self.publish(worker, vtable, refs, state::PINNED);
+                worker.queue.push(self);
+            }
+            _ => {
+                self.publish(worker, vtable, refs, if worker.shares() { kind } else { state::pinned(kind) });
+                worker.push(self);
+            }
         }
     }
 
     /// The same from outside of the worker's thread; the caller has begun a spawn there (SCHED-4).
-    pub(crate) fn publish_from_outside(self, target: Target, vtable: &'static TaskVtable, refs: u32) {
+    pub(crate) fn publish_from_outside(
+        self,
+        target: Target,
+        vtable: &'static TaskVtable,
+        refs: u32,
+        kind: u32,
+    ) {
         let Target { worker, pinned } = target;
-        self.publish(worker, vtable, refs, if pinned { state::PINNED } else { 0 });
-        if pinned {
+        let kind = if pinned { state::pinned(kind) } else { kind };
+        self.publish(worker, vtable, refs, kind);
+        if state::is_pinned(kind) {
             worker.post_task(self);
         } else {
             worker.scheduler().inject(self);
@@ -255,12 +269,31 @@ impl TaskRef {
         let home = self.header().home.load(Ordering::Relaxed);
         // SAFETY: a published task has a home, and workers are `'static` (WORKER-1).
         let home = unsafe { &*home };
-        if place == Place::Any {
-            self.enqueue_anywhere(worker, home);
-        } else if core::ptr::eq(worker, home) {
-            home.queue.push(self);
+        match place {
+            Place::Home if core::ptr::eq(worker, home) => home.queue.push(self),
+            Place::Home => home.post_task(self),
+            Place::Any => self.enqueue_anywhere(worker, home),
+            Place::Lane => self.enqueue_in_lane(worker, home),
+        }
+    }
+
+    /// The same for a task of another lane than the normal one, whose word says which: a pinned one to its home, any
+    /// other one to the list that all workers of its scheduler share.
+    #[cold]
+    #[inline(never)]
+    fn enqueue_in_lane(self, worker: *const Worker, home: &'static Worker) {
+        // SAFETY: CURRENT-1 and WORKER-1.
+        let worker = unsafe { worker.as_ref() };
+        if state::is_pinned(self.header().state.load()) {
+            match worker {
+                Some(worker) if core::ptr::eq(worker, home) => home.push(self),
+                _ => home.post_task(self),
+            }
         } else {
-            home.post_task(self);
+            match worker {
+                Some(worker) if core::ptr::eq(worker.scheduler(), home.scheduler()) => worker.push(self),
+                _ => home.scheduler().inject(self),
+            }
         }
     }
 

@@ -39,6 +39,8 @@ mod header;
 #[cfg(not(loom))]
 mod join;
 #[cfg(not(loom))]
+mod lane;
+#[cfg(not(loom))]
 mod line;
 #[cfg(not(loom))]
 mod pool;
@@ -55,6 +57,8 @@ mod vtable;
 #[cfg(not(loom))]
 mod waker;
 #[cfg(not(loom))]
+mod yield_if_due;
+#[cfg(not(loom))]
 mod yield_now;
 
 #[cfg(not(loom))]
@@ -63,11 +67,13 @@ pub use {
     bytes::{Bytes, Lent},
     header::{Header, TaskCore, TaskRef},
     join::{AbortHandle, JoinError, JoinHandle},
+    lane::Lane,
     pool::PoolMemory,
     registry::for_each_pool,
     reserve::Reserve,
     spawn::{Reservation, ReserveError, SpawnError},
     vtable::TaskVtable,
+    yield_if_due::{YieldIfDue, yield_if_due},
     yield_now::{YieldNow, yield_now},
 };
 

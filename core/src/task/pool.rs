@@ -44,6 +44,8 @@ pub(crate) struct PoolInfo {
     pub body_offset: usize,
     /// Its tasks stay on their thread.
     pub pinned: bool,
+    /// What publish is told, where the spawn does not say it.
+    pub kind: u32,
     pub vtable: TaskVtable,
 }
 

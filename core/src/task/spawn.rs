@@ -4,7 +4,7 @@ use super::header::{Header, TaskRef};
 use super::join::JoinHandle;
 use super::pool::{PoolControl, PoolInfo, PoolMemory};
 use super::reserve::Reserve;
-use crate::exec::{Remote, current};
+use crate::exec::{Remote, Worker, current};
 use core::marker::PhantomData;
 
 /// The pool, and how to start a task in it: type-erased over the future, so that it can be named.
@@ -107,7 +107,11 @@ impl<A, T> Reservation<A, T> {
         // reservation's drop gives the block back.
         unsafe { (pool.write)(task.0, args) };
         core::mem::forget(self);
-        task.publish_on(worker, &pool.info.vtable, 2, pool.info.pinned);
+        if pool.info.kind == 0 {
+            task.publish_on(worker, &pool.info.vtable, 2, 0);
+        } else {
+            publish_other(task, worker, pool.info);
+        }
         Ok(pool.handle(task))
     }
 
@@ -126,9 +130,16 @@ impl<A, T> Reservation<A, T> {
         // SAFETY: as in `spawn`.
         unsafe { (pool.write)(task.0, args) };
         core::mem::forget(self);
-        task.publish_from_outside(target, &pool.info.vtable, 2);
+        task.publish_from_outside(target, &pool.info.vtable, 2, pool.info.kind);
         Ok(pool.handle(task))
     }
+}
+
+/// One that does not move, or in another lane. It reads the kind anew, so that a spawn of any other task keeps it in no
+/// register.
+#[inline(never)]
+fn publish_other(task: TaskRef, worker: &'static Worker, info: &'static PoolInfo) {
+    task.publish_on(worker, &info.vtable, 2, info.kind);
 }
 
 impl<A, T> Drop for Reservation<A, T> {

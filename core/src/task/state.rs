@@ -29,30 +29,54 @@
 
 use crate::atomics::{AtomicU32, Ordering, const_unless_loom, overwrite};
 
-/// In a queue, or about to be put there by whoever set it.
-pub const QUEUED: u32 = 1;
-/// Being polled, or in the queue (STATE-6).
-pub const RUNNING: u32 = 1 << 1;
+/// Where it may run, and in which lane: set by publish, and the same until release. Zero is any worker's, in the
+/// normal lane; from [`BACKGROUND_PINNED`] on it stays on the worker of its `home`.
+pub const KIND: u32 = 0b111;
+/// In the background lane, on any worker.
+pub const BACKGROUND: u32 = 1;
+/// In the background lane of its home.
+pub const BACKGROUND_PINNED: u32 = 2;
+/// In the urgent lane of its home.
+pub const URGENT: u32 = 3;
+/// In the normal lane of its home. The largest kind, so that one look at the word tells (see `place`).
+pub const PINNED: u32 = 4;
+
 /// Has a body that wants to be polled; the inverse of "done".
-pub const LIVE: u32 = 1 << 2;
+pub const LIVE: u32 = 1 << 3;
+/// In a queue, or about to be put there by whoever set it.
+pub const QUEUED: u32 = 1 << 4;
+/// Being polled, or in the queue (STATE-6).
+pub const RUNNING: u32 = 1 << 5;
 /// Belongs to an activation, from publish to release.
-pub const CLAIMED: u32 = 1 << 3;
+pub const CLAIMED: u32 = 1 << 6;
 /// Its next start drops the body instead of polling it.
-pub const ABORTED: u32 = 1 << 4;
+pub const ABORTED: u32 = 1 << 7;
 /// The join cell holds a waker.
-pub const JOIN_WAKER: u32 = 1 << 5;
+pub const JOIN_WAKER: u32 = 1 << 8;
 /// The join handle is gone: the runner drops the output.
-pub const DETACHED: u32 = 1 << 6;
+pub const DETACHED: u32 = 1 << 9;
 /// It ended without an output.
-pub const NO_OUTPUT: u32 = 1 << 7;
+pub const NO_OUTPUT: u32 = 1 << 10;
 /// Its body panicked.
-pub const PANICKED: u32 = 1 << 8;
-
+pub const PANICKED: u32 = 1 << 11;
 /// Its body is gone although it did not end in order: there is nothing left to stop.
-pub const BODY_GONE: u32 = 1 << 9;
+pub const BODY_GONE: u32 = 1 << 12;
 
-/// It stays on the worker of its `home`: set by publish, and the same until release.
-pub const PINNED: u32 = 1 << 10;
+/// Whether a task of this word, or of this kind, stays on its home.
+#[inline]
+pub const fn is_pinned(word: u32) -> bool {
+    word & KIND >= BACKGROUND_PINNED
+}
+
+/// The kind of a task that stays on its home, in the lane of `kind`.
+#[inline]
+pub const fn pinned(kind: u32) -> u32 {
+    match kind {
+        0 => PINNED,
+        BACKGROUND => BACKGROUND_PINNED,
+        _ => kind,
+    }
+}
 
 /// Where a task whose queue place was won may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +85,8 @@ pub enum Place {
     Home,
     /// On any worker of its home's scheduler.
     Any,
+    /// Where its lane says: it is not in the normal one.
+    Lane,
 }
 
 /// See the module's table.
@@ -79,10 +105,10 @@ impl StateWord {
         self.0.load(Ordering::Acquire)
     }
 
-    /// The block has a body, of a kind that is [`PINNED`] or zero: the caller enqueues it.
+    /// The block has a body, of this [`KIND`]: the caller enqueues it.
     #[inline]
     pub fn publish(&self, kind: u32) {
-        debug_assert_eq!(kind & !PINNED, 0);
+        debug_assert!(kind <= PINNED);
         overwrite(&self.0, LIVE | QUEUED | RUNNING | CLAIMED | kind);
     }
 
@@ -184,13 +210,48 @@ impl Default for StateWord {
     }
 }
 
-/// The queue place, if the word was that of a task that waits.
+/// The queue place, if the word was that of a task that waits. The order of the bits lets one comparison part the
+/// tasks that are queued or running from the others, so lanes cost the normal one nothing here.
 #[inline]
 fn place(word: u32) -> Option<Place> {
-    const PINNED_LIVE: u32 = PINNED | LIVE;
-    match word & (LIVE | QUEUED | RUNNING | PINNED) {
-        PINNED_LIVE => Some(Place::Home),
-        LIVE => Some(Place::Any),
-        _ => None,
+    const HOME: u32 = PINNED | LIVE;
+    let seen = word & (KIND | LIVE | QUEUED | RUNNING);
+    if seen == HOME {
+        Some(Place::Home)
+    } else if seen > HOME {
+        None
+    } else if seen == LIVE {
+        Some(Place::Any)
+    } else if seen > LIVE {
+        Some(Place::Lane)
+    } else {
+        None
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// `place` against what it means, for every word that its bits can be.
+    #[test]
+    fn a_queue_place_is_won_by_whoever_wakes_a_live_task_that_waits() {
+        for word in 0..CLAIMED {
+            let kind = word & KIND;
+            if kind > PINNED {
+                continue;
+            }
+            let waits = word & (LIVE | QUEUED | RUNNING) == LIVE;
+            let wanted = match kind {
+                PINNED => Place::Home,
+                0 => Place::Any,
+                _ => Place::Lane,
+            };
+            for beside in [0, CLAIMED, CLAIMED | ABORTED | JOIN_WAKER | DETACHED] {
+                assert_eq!(place(word | beside), waits.then_some(wanted), "{word:#b}");
+            }
+            assert_eq!(is_pinned(word), matches!(kind, PINNED | URGENT | BACKGROUND_PINNED));
+            assert!(is_pinned(pinned(kind)));
+        }
     }
 }

@@ -6,6 +6,7 @@
 use super::block::Block;
 pub use super::bytes::BytesToken;
 use super::header::{Header, TaskRef};
+pub use super::lane::Lane;
 use super::pool::{PoolControl, PoolInfo};
 use super::registry;
 pub use super::spawn::Pool;
@@ -112,6 +113,7 @@ pub unsafe fn pool_of<A, F: TaskFn<A>, const N: usize, const K: usize, const B: 
     storage: &'static PoolStorage<SIZE>,
     name: &'static str,
     pinned: bool,
+    lane: Lane,
     _: F,
 ) -> Pool<A, F::Out> {
     const {
@@ -127,6 +129,7 @@ pub unsafe fn pool_of<A, F: TaskFn<A>, const N: usize, const K: usize, const B: 
             beside: size_of::<PoolStorage<SIZE>>() - SIZE,
             body_offset: Block::<F::Fut, K, B>::BODY_OFFSET,
             pinned,
+            kind: lane.kind(pinned),
             vtable: Block::<F::Fut, K, B>::vtable(name, core::ptr::from_ref(&storage.control).cast()),
         }
     });

@@ -233,6 +233,10 @@ unsafe impl EventLoop for RingLoop {
         self.listen_outside()
     }
 
+    fn has_news(&self) -> bool {
+        self.shows_news()
+    }
+
     #[inline]
     fn now(&self) -> u64 {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -67,6 +67,13 @@ impl RingLoop {
         }
     }
 
+    /// [`EventLoop::has_news`]: loads of the shared pages. Under the deferred and the cooperative rung the kernel's flag
+    /// says that work waits for an enter.
+    pub(super) fn shows_news(&self) -> bool {
+        let sight = self.system().map(|system| Sight::of(&system.ring));
+        sight.is_some_and(|sight| sight.visible || sight.hidden)
+    }
+
     /// [`EventLoop::listen`]. The ring's file is readable while a completion is visible, and a ring of the bell is
     /// one. Not under the deferred rung: there nothing wakes who polls the file until this thread enters.
     pub(super) fn listen_outside(&self) -> bool {

@@ -268,7 +268,13 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
         let urgent = bound.and_then(|()| config.urgency.apply());
         let seat = urgent.and_then(|had| {
             before(had);
-            let start = |ring| self.scheduler.start(index, ring, config.spares_per_task);
+            let start = |ring| {
+                let mut executor = self.scheduler.start(index, ring, config.spares_per_task)?;
+                if let Some(slice_ns) = config.slice_ns {
+                    executor.set_slice(slice_ns);
+                }
+                Ok(executor)
+            };
             // SAFETY: RT-1: `taken` makes the places ours, and each index has one thread.
             unsafe { self.rings[index].seat(config.ring_of(index), start) }
         });
