@@ -1,6 +1,7 @@
 //! A pool is in `.bss`: it takes no place in the program's file, and no page before it is used.
 
 use std::fs;
+use unboxed::blocking::CpuPool;
 use unboxed::buf::BufPool;
 use unboxed::rt::RuntimeCell;
 use unboxed::storage::{Bump, Slab, TaskTable};
@@ -40,6 +41,7 @@ fn base() -> usize {
 static RUNTIME: RuntimeCell = RuntimeCell::new();
 static BUFFERS: BufPool<16, 4096> = BufPool::new();
 static TABLE: TaskTable<1000, 4> = TaskTable::new();
+static CPU: CpuPool<4, 64, 1024> = CpuPool::new();
 static BUMP: Bump<65536> = Bump::new();
 static SLAB: Slab<256, 256> = Slab::new();
 
@@ -65,6 +67,7 @@ fn every_kind_of_storage_is_in_bss() {
     assert!(all_of(&RUNTIME), "the runtime");
     assert!(all_of(&BUFFERS), "buffers");
     assert!(all_of(&TABLE), "a task table");
+    assert!(all_of(&CPU), "a pool of threads");
     assert!(all_of(&BUMP), "a region");
     assert!(all_of(&SLAB), "a slab");
 }

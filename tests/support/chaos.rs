@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use unboxed::blocking::block_in_place;
 use unboxed::channel::Channel;
 use unboxed::exec::{Mode, Remote};
 use unboxed::op::{Error, Operation, nop};
@@ -307,7 +308,7 @@ async fn poll_once(op: &mut AnyOp) -> bool {
 async fn plan(world: Arc<World>, mut rng: Rng, number: usize, depth: u32) -> u64 {
     let mut mine: Vec<AnyOp> = Vec::new();
     for _ in 0..rng.below(24) {
-        let action = rng.below(26);
+        let action = rng.below(27);
         world.shared().doing.insert(number, action);
         match action {
             0..=4 => {
@@ -369,6 +370,17 @@ async fn plan(world: Arc<World>, mut rng: Rng, number: usize, depth: u32) -> u64
                 let mut recv = Box::pin(VALUES.recv());
                 let _ = poll_fn(|cx| Poll::Ready(recv.as_mut().poll(cx).is_ready())).await;
             }
+            25 => block_in_place(|| {
+                // As a plain thread would, though this task's own operations are among them.
+                drop(pick(&mut rng, &mut mine));
+                if let Some(mut op) = pick(&mut rng, &mut mine)
+                    && op.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+                {
+                    mine.push(op);
+                }
+                disturb(&world, &mut rng);
+                std::thread::yield_now();
+            }),
             _ => yield_now().await,
         }
     }

@@ -157,7 +157,7 @@ impl Config {
     }
 
     /// Takes the pages of all the program's statics from the system at the start, so that the first use of a pool, table
-    /// or queue does not: each page costs a microsecond or so then. Of a runtime in a shared library, that library's
+    /// or queue does not: each page costs some microseconds then. Of a runtime in a shared library, that library's
     /// statics. Linux 5.14; a start fails with [`StartError::Prefault`](super::StartError::Prefault) otherwise, or when
     /// memory is short.
     pub const fn prefault(mut self, prefault: bool) -> Self {
