@@ -4,7 +4,7 @@ use super::error::Error;
 use super::handle::{OpHandle, Parts};
 use super::keep::Keep;
 use super::slot::{NO_INDEX, Slot};
-use super::slot_kind::{SlotBody, SlotKind, TimerBody};
+use super::slot_kind::SlotKind;
 use crate::event_loop::{Descriptor, EventLoop};
 use crate::exec::{Worker, current};
 use crate::task::{TaskRef, clone_waker, task_of, waker_of};
@@ -15,7 +15,7 @@ use core::task::{Context, Waker};
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     pub worker: &'static Worker,
-    event_loop: &'static dyn EventLoop,
+    pub event_loop: &'static dyn EventLoop,
     task: TaskRef,
 }
 
@@ -128,20 +128,48 @@ impl OpHandle {
         unsafe { place.worker.submit(place.event_loop, slot, generation, op) };
     }
 
-    /// Begins a timer that ends at `deadline`, in nanoseconds of the loop's clock.
-    pub(crate) fn begin_timer(&mut self, cx: &Context<'_>, deadline: u64) -> Result<(), Error> {
-        // First, since it may be somebody else's code, which may begin an operation of its own.
-        let waker = clone_waker(cx.waker());
-        let Place { worker, task, .. } = place()?;
-        let (slot, index) = take_slot(worker, task)?;
-        let generation = slot.begin(task.0, index, worker, waker);
-        slot.kind.set(SlotKind::Timer);
-        let timer = TimerBody { deadline, back: core::ptr::null(), place: 0 };
-        // SAFETY: SLOT-1, the submitter's.
-        unsafe { (*slot.body.get()).write(SlotBody { timer }) };
-        self.begun(slot, generation);
-        worker.begin_timer(slot, deadline);
+    /// Begins a timer that ends at `deadline`; `now` is the loop's clock, in nanoseconds as well.
+    #[inline]
+    pub(crate) fn begin_timer(
+        &mut self,
+        cx: &Context<'_>,
+        place: Place,
+        now: u64,
+        deadline: u64,
+    ) -> Result<(), Error> {
+        if let Some(task) = task_of(cx.waker())
+            && let Some((slot, index)) = take_own_slot(place.task)
+        {
+            let waker = ManuallyDrop::into_inner(waker_of(task));
+            self.begin_timer_in(place, (slot, index), waker, (now, deadline));
+            return Ok(());
+        }
+        self.begin_unusual_timer(cx.waker(), (now, deadline))
+    }
+
+    /// The same with a waker whose clone is somebody else's code, or with a spare slot.
+    #[cold]
+    fn begin_unusual_timer(&mut self, waker: &Waker, times: (u64, u64)) -> Result<(), Error> {
+        // First, since it may begin an operation of its own.
+        let waker = clone_waker(waker);
+        let place = place()?;
+        let taken = take_slot(place.worker, place.task)?;
+        self.begin_timer_in(place, taken, waker, times);
         Ok(())
+    }
+
+    #[inline(always)]
+    fn begin_timer_in(
+        &mut self,
+        place: Place,
+        (slot, index): (&'static Slot, u8),
+        waker: Waker,
+        (now, deadline): (u64, u64),
+    ) {
+        let generation = slot.begin(place.task.0, index, place.worker, waker);
+        slot.kind.set(SlotKind::Timer);
+        self.begun(slot, generation);
+        place.worker.begin_timer(slot, now, deadline);
     }
 }
 

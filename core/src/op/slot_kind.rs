@@ -12,6 +12,10 @@ pub(crate) struct TimerBody {
     pub place: u16,
 }
 
+impl TimerBody {
+    pub const NEW: Self = Self { deadline: 0, back: core::ptr::null(), place: 0 };
+}
+
 /// What the kind of operation needs beside the hot line.
 pub(crate) union SlotBody {
     pub keep: Keep,

@@ -1,7 +1,7 @@
 //! Waiting for a moment.
 
 use crate::exec::current;
-use crate::op::{Error, OpHandle, Operation};
+use crate::op::{Error, OpHandle, Operation, place};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -28,8 +28,7 @@ impl Instant {
     /// So much later; the end of time at most.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Self { ns: self.ns.saturating_add(ns) }
+        Self { ns: self.ns.saturating_add(nanoseconds(duration)) }
     }
 
     /// How long after `earlier`; zero if it is not.
@@ -38,10 +37,15 @@ impl Instant {
     }
 }
 
+/// What `ns` of a [`Sleep`] says.
 #[derive(Debug, Clone, Copy)]
 enum Until {
-    After(Duration),
-    At(Instant),
+    /// How long, from the first poll on.
+    After,
+    /// When.
+    At,
+    /// Nothing more: the timer has begun.
+    Begun,
 }
 
 /// Ends after a time that begins with the first poll. It uses one op slot of its task.
@@ -52,12 +56,12 @@ enum Until {
 /// # Cancel safety
 /// Dropping it removes the timer at once.
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep { handle: OpHandle::new(), until: Until::After(duration), begun: false }
+    Sleep { handle: OpHandle::new(), until: Until::After, ns: nanoseconds(duration) }
 }
 
 /// Ends at a moment, or at once if that has passed. See [`sleep`].
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { handle: OpHandle::new(), until: Until::At(deadline), begun: false }
+    Sleep { handle: OpHandle::new(), until: Until::At, ns: deadline.ns }
 }
 
 /// See [`sleep`].
@@ -66,26 +70,42 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 pub struct Sleep {
     handle: OpHandle,
     until: Until,
-    begun: bool,
+    ns: u64,
+}
+
+/// A duration of at most 584 years.
+#[inline]
+fn nanoseconds(duration: Duration) -> u64 {
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 impl Future for Sleep {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.begun {
-            let now = Instant::now()?;
-            let at = match self.until {
-                Until::After(duration) => now.after(duration),
-                Until::At(at) if at <= now => return Poll::Ready(Ok(())),
-                Until::At(at) => at,
-            };
-            self.handle.begin_timer(cx, at.ns)?;
-            self.begun = true;
-            return Poll::Pending;
+        if !matches!(self.until, Until::Begun) {
+            return self.begin(cx);
         }
         let outcome = core::task::ready!(self.handle.poll_end(cx))?;
         Poll::Ready(Error::check(outcome.result).map(|_| ()))
+    }
+}
+
+impl Sleep {
+    #[inline]
+    fn begin(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        let place = place()?;
+        // The one look at the clock: a timer counts from its first poll, not from the begin of the turn.
+        let now = place.event_loop.now();
+        let deadline = match self.until {
+            Until::After => now.saturating_add(self.ns),
+            _ if self.ns <= now => return Poll::Ready(Ok(())),
+            _ => self.ns,
+        };
+        self.handle.begin_timer(cx, place, now, deadline)?;
+        self.until = Until::Begun;
+        Poll::Pending
     }
 }
 
