@@ -12,6 +12,7 @@
 //! | `echo`, `bare` | a request of one of 64 connections: by a task each, and by a bare loop over the ring |
 //! | `echoalone`, `barealone` | the same for one connection |
 //! | `arena`, `lone` | as `task`, with the bodies in an arena: 32 at a time, and one at a time, a turn of the worker each |
+//! | `timer`, `fire` | a timer that is begun and dropped, and one that is begun, fires and is seen to: 32 in a turn |
 //! | `local`, `mutex`, `rwlock`, `semaphore`, `notify`, `watch` | taken and given back, told and seen, by one task |
 //! | `handed`, `told`, `channel` | between two tasks: a mutex, a notification or a value there and back |
 //!
@@ -20,6 +21,7 @@
 mod arena;
 mod echo;
 mod sync;
+mod timer;
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -201,6 +203,7 @@ fn main() {
     count_alone(&mut runtime);
     count_single(&mut runtime);
     arena::count_all(&mut runtime);
+    timer::count_all();
     sync::count_all(&mut runtime);
     echo::count_all(&mut runtime);
     println!("calls {CALLS}");
