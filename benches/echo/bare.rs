@@ -4,7 +4,7 @@ use io_uring::{IoUring, opcode, squeue, types::Fd};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
-use crate::{ENTRIES, SIZE};
+use super::compare::{ENTRIES, SIZE};
 
 pub struct Connection {
     socket: TcpStream,
