@@ -46,7 +46,6 @@ pub mod file;
 pub mod io;
 #[cfg(not(loom))]
 pub mod memory;
-#[cfg(not(loom))]
 pub mod observe;
 pub mod op;
 pub mod queue;

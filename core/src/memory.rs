@@ -218,7 +218,7 @@ impl fmt::Display for Text {
 }
 
 /// A text within quotes.
-struct JsonText<'a>(&'a str);
+pub(crate) struct JsonText<'a>(pub &'a str);
 
 impl fmt::Display for JsonText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

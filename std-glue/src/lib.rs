@@ -9,6 +9,7 @@
 //! | [`ring`] | the io_uring loop |
 //! | [`net`] | TCP |
 //! | [`fs`](mod@fs) | files |
+//! | [`observe`] | counters, histograms, traces, slow polls |
 //! | [`signal`] | ctrl-c and terminate |
 //! | [`sync`] | locks that know what they guard, and threads that block on them |
 //! | [`blocking`] | threads for what blocks |
@@ -16,8 +17,7 @@
 #![cfg(target_os = "linux")]
 
 pub use unboxed_core::{
-    buf, channel, combine, event_loop, exec, file, io, memory, observe, op, queue, recursion, storage, task,
-    time,
+    buf, channel, combine, event_loop, exec, file, io, memory, op, queue, recursion, storage, task, time,
 };
 pub use unboxed_macros::{main, task};
 
@@ -25,6 +25,7 @@ pub mod alloc;
 pub mod blocking;
 pub mod fs;
 pub mod net;
+pub mod observe;
 pub mod ring;
 pub mod rt;
 pub mod signal;

@@ -83,3 +83,6 @@ pub use {
 
 #[cfg(not(loom))]
 pub(crate) use {orphan::FLAG_RETRY, remote::Target, stats::count};
+
+#[cfg(all(feature = "trace", not(loom)))]
+pub(crate) use stats::Gauge;

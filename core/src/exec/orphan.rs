@@ -17,6 +17,7 @@ impl Worker {
     /// The terminal completion of a slot whose result is written, and whose state word is `word` (REAP-1).
     #[inline]
     pub(crate) fn finish_slot(&self, slot: &'static Slot, word: u32) {
+        self.op_completed(slot);
         let Some(waker) = slot.take_holders_waker() else {
             return self.finish_unawaited(slot, word);
         };
@@ -68,6 +69,7 @@ impl Worker {
     pub(crate) fn orphan_with_waker(&self, slot: &'static Slot) {
         if slot.set_orphan() {
             count(&self.stats.orphaned);
+            self.op_orphaned(slot);
             self.want_cancel(slot);
         }
     }
@@ -77,6 +79,8 @@ impl Worker {
     #[must_use]
     pub(crate) fn drop_timer(&self, slot: &'static Slot) -> Option<core::task::Waker> {
         count(&self.stats.orphaned);
+        self.op_orphaned(slot);
+        self.op_completed(slot);
         self.wheel.remove(slot);
         self.in_flight.set(self.in_flight.get() - 1);
         slot.take_waker()
@@ -85,6 +89,7 @@ impl Worker {
     /// Asks the loop, or the wheel, to end an operation in flight. For one with a holder that the loop
     /// has no room to cancel, answers false.
     pub(crate) fn want_cancel(&self, slot: &'static Slot) -> bool {
+        self.op_cancelled(slot);
         match (slot.kind.get(), slot.queued.get()) {
             (SlotKind::Timer, _) => {
                 self.wheel.remove(slot);

@@ -5,6 +5,8 @@ use super::stats::Stats;
 use super::worker::{STARTED, Worker};
 use crate::atomics::Ordering;
 use crate::observe::Snapshot;
+#[cfg(feature = "trace")]
+use crate::observe::{Observation, TraceRing};
 
 /// A handle to a runtime's workers, for spawning from any thread. It keeps nothing alive: when the runtime has
 /// closed, spawns are refused.
@@ -67,6 +69,34 @@ impl Remote {
             found.read_into(worker, into);
         }
         found.is_some()
+    }
+
+    /// Observes the workers that have started, from any thread and at any time; none ends that. Histograms go on from
+    /// where they were.
+    ///
+    /// False, and nothing is changed, when one of the buffers belongs to another worker.
+    #[cfg(feature = "trace")]
+    pub fn observe(&self, observation: Option<&'static Observation>) -> bool {
+        let places = 0..self.scheduler.count();
+        let workers = places.filter_map(|index| Some((index, self.scheduler.worker(index)?)));
+        let claims = |observation: &Observation| {
+            let claims = |ring: &TraceRing, worker| ring.claim(core::ptr::from_ref::<Worker>(worker).addr());
+            workers
+                .clone()
+                .all(|(index, worker)| observation.rings[index].is_none_or(|ring| claims(ring, worker)))
+        };
+        let ours = observation.is_none_or(claims);
+        if ours {
+            workers.for_each(|(_, worker)| worker.observer.observe(observation));
+        }
+        ours
+    }
+
+    /// The poll that a worker is in now, from any thread: the task's name, and when it began on the observation's clock.
+    /// None between polls, and where nothing is observed.
+    #[cfg(feature = "trace")]
+    pub fn polling(&self, worker: usize) -> Option<(&'static str, u64)> {
+        (worker < self.scheduler.count()).then(|| self.scheduler.worker(worker))??.observer.polling()
     }
 
     /// Whether it takes spawns.

@@ -245,6 +245,7 @@ impl Worker {
             let stolen = self.ring.steal_from(&victim.ring, self.content_with(victim, index));
             if stolen > 0 {
                 self.stats.stolen.add(stolen as u32);
+                self.stole(stolen);
                 return true;
             }
         }

@@ -8,7 +8,7 @@ use crate::atomics::{AtomicCount, AtomicU32, Count, Ordering};
 pub struct Counter(AtomicCount);
 
 impl Counter {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(AtomicCount::new(0))
     }
 

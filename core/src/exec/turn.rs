@@ -45,6 +45,7 @@ impl Worker {
     pub(crate) fn turn(&'static self, budget: Budget) -> Turned {
         let _entered = Entered::new(self);
         self.end_rest();
+        self.turn_begins();
         if !self.batch.is_empty() || !self.orphans.is_empty() {
             // What a panic of the last turn left.
             self.dispatch();
@@ -67,6 +68,7 @@ impl Worker {
             // It was called, and others rely on its search (SCHED-2): the next turn may be far away.
             self.search();
         }
+        self.turn_ends();
         Turned { polls, completions, more: !self.has_no_task() }
     }
 
@@ -78,6 +80,7 @@ impl Worker {
         if !self.inbox.is_empty() {
             for task in self.inbox.take_all() {
                 count(&self.stats.messages);
+                self.came_in(TaskRef(task));
                 self.push(TaskRef(task));
             }
         }
@@ -138,12 +141,14 @@ impl Worker {
         task.header().home.store(core::ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
         // SAFETY: STATE-3: only live tasks are in queues.
         let vtable = unsafe { task.vtable_of_live() };
+        let began = self.poll_begins(task, vtable);
         // SAFETY: the vtable belongs to the task's body, and the task is RUNNING here.
         let done = unsafe { if running.stopping { (vtable.stop)(task.0) } else { (vtable.poll)(task.0) } }
             == BODY_DONE;
         let stopping = running.stopping;
         core::mem::forget(running);
         self.task.set(core::ptr::null());
+        self.poll_ends(began, task, vtable, done);
         if done {
             if stopping {
                 task.header().state.mark(state::NO_OUTPUT);
@@ -155,15 +160,20 @@ impl Worker {
             // Each later start stops again, and never polls.
             task.header().state.mark(state::ABORTED);
         }
-        task.header().state.pending()
+        let again = task.header().state.pending();
+        self.queued_again(task, again);
+        again
     }
 
     /// Submits, sleeps if it may, reaps, and fires timers.
     fn run_loop(&'static self, sleep: bool, completions_max: u32) -> u32 {
         let event_loop = self.event_loop();
         let mut reaper = Reaper { worker: self, reaped: 0, most: completions_max };
+        self.loop_entered();
         let wait = self.wait(sleep, Some(&mut reaper));
+        let slept = self.falls_asleep(wait != Wait::No);
         event_loop.turn(wait, &mut reaper);
+        self.woke_up(slept);
         let reaped = reaper.reaped;
         if wait != Wait::No {
             self.wake_up();

@@ -27,6 +27,8 @@ use super::stats::{Gauge, Stats, count};
 use crate::atomics::{AtomicBool, AtomicU32, Ordering, SharedPtr};
 use crate::event_loop::{Descriptor, Doorbell, EventLoop};
 use crate::memory::MapNode;
+#[cfg(feature = "trace")]
+use crate::observe::Observer;
 use crate::op::{Queued, Slot};
 use crate::queue::{Inbox, LocalQueue, StealQueue};
 use crate::task::{Header, TaskRef};
@@ -134,6 +136,8 @@ pub struct Worker {
     pub(super) watch_ns: Cell<u64>,
     /// Counters.
     pub stats: Stats,
+    #[cfg(feature = "trace")]
+    pub(crate) observer: Observer,
 }
 
 // SAFETY: WORKER-2.
@@ -185,6 +189,8 @@ impl Worker {
             spin_until: Cell::new(0),
             watch_ns: Cell::new(0),
             stats: Stats::new(),
+            #[cfg(feature = "trace")]
+            observer: Observer::new(),
         }
     }
 
@@ -293,6 +299,7 @@ impl Worker {
     /// Ends the present or the next sleep.
     #[cold]
     pub(crate) fn ring_bell(&self) {
+        self.is_rung();
         let bell = *self.bell.lock();
         if let Some(bell) = bell {
             bell.ring();
@@ -333,6 +340,7 @@ impl Worker {
     ) {
         self.in_flight.set(self.in_flight.get() + 1);
         count(&self.stats.submitted);
+        self.op_queued(slot, generation, op);
         // SAFETY: passed on.
         if unsafe { event_loop.submit(slot.token(generation), op) }.is_err() {
             self.starve(slot);

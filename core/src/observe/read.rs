@@ -31,5 +31,14 @@ impl Worker {
             outside: self.scheduler().injector.len() as u64,
             ..Snapshot::new()
         };
+        #[cfg(feature = "trace")]
+        {
+            let observer = &self.observer;
+            observer.poll_ns.read(&mut into.poll_ns);
+            observer.wait_ns.read(&mut into.wait_ns);
+            into.slow_polls = observer.slow_polls.get();
+            into.ready_max = u64::from(observer.ready_max.get());
+            into.in_flight_max = u64::from(observer.in_flight_max.get());
+        }
     }
 }

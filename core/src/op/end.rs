@@ -10,6 +10,7 @@ use super::slot_kind::SlotKind;
 use super::word::{DETACHED, IN_FLIGHT, READY, STATE_BITS, pack};
 use crate::exec::{FLAG_RETRY, current};
 use crate::file::{FileEntry, Held};
+use crate::observe::hook;
 use crate::task::{TaskRef, clone_waker};
 use core::task::{Context, Poll};
 
@@ -90,6 +91,7 @@ fn take_result(slot: &'static Slot, word: u32) -> Option<Outcome> {
     let raw = match own {
         Some(task) => take_own(slot, word, task),
         None => {
+            hook::taken(slot, word >> STATE_BITS);
             let (raw, file, held) = kept(slot);
             give_back(slot, word >> STATE_BITS);
             end_op(file, held);
@@ -110,6 +112,7 @@ fn own_task(slot: &Slot) -> Option<TaskRef> {
 /// HANDLE-2: takes what was kept, and frees the slot, on the owner's own task, which saw `word`.
 #[inline]
 fn take_own(slot: &'static Slot, word: u32, task: TaskRef) -> RawBuf {
+    hook::taken(slot, word >> STATE_BITS);
     let (raw, file, held) = kept(slot);
     free_own(task, slot, word);
     end_op(file, held);

@@ -10,11 +10,31 @@ use core::ptr;
 pub(crate) struct LocalQueue {
     head: Cell<*const Header>,
     tail: Cell<*const Header>,
+    #[cfg(feature = "trace")]
+    len: Cell<u32>,
 }
 
 impl LocalQueue {
     pub const fn new() -> Self {
-        Self { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()) }
+        Self {
+            head: Cell::new(ptr::null()),
+            tail: Cell::new(ptr::null()),
+            #[cfg(feature = "trace")]
+            len: Cell::new(0),
+        }
+    }
+
+    /// How many; counted for an observer only.
+    #[cfg(feature = "trace")]
+    pub fn len(&self) -> u32 {
+        self.len.get()
+    }
+
+    #[inline]
+    fn grow(&self, by: i32) {
+        #[cfg(feature = "trace")]
+        self.len.set(self.len.get().wrapping_add_signed(by));
+        let _ = by;
     }
 
     #[inline]
@@ -25,6 +45,7 @@ impl LocalQueue {
     #[inline]
     pub fn push(&self, task: TaskRef) {
         task.header().next.store(ptr::null_mut(), Ordering::Relaxed);
+        self.grow(1);
         let tail = self.tail.replace(task.0);
         if tail.is_null() {
             self.head.set(task.0);
@@ -46,6 +67,7 @@ impl LocalQueue {
         if next.is_null() {
             self.tail.set(ptr::null());
         }
+        self.grow(-1);
         Some(TaskRef(head))
     }
 
@@ -56,6 +78,8 @@ impl LocalQueue {
         if first.is_null() {
             return;
         }
+        #[cfg(feature = "trace")]
+        self.grow(other.len.replace(0) as i32);
         let tail = self.tail.replace(last);
         if tail.is_null() {
             self.head.set(first);
@@ -77,6 +101,8 @@ impl LocalQueue {
         }
         self.head.set(rest.head.get());
         self.tail.set(rest.tail.get());
+        #[cfg(feature = "trace")]
+        self.len.set(rest.len.get());
         found
     }
 }

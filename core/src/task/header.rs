@@ -7,6 +7,7 @@
 //! | `vtable` | written by the claimer before publish, then only read |
 //! | `home` | written by the claimer and the runner, read by whoever won the queue place (STATE-3) |
 //! | `busy`, `spares` | the runner, while RUNNING, at whatever worker: the queue place carries one runner's writes to the next; `busy` also the claimer, before publish |
+//! | `queued_at` | the owner of the queue place, then the runner; what an observer measures a wait from |
 //! | `join` | the join handle while JOIN_WAKER is clear or the task is LIVE; after done only read |
 //!
 //! TASK-1 (R1): headers are `'static` and are never freed, only reused. A waker is an uncounted pointer
@@ -20,6 +21,7 @@ use super::vtable::TaskVtable;
 use crate::ahead;
 use crate::atomics::{AtomicPtr, Ordering};
 use crate::exec::{Target, Worker, current};
+use crate::observe::hook;
 use crate::op::Slot;
 use crate::queue::Linked;
 use core::cell::{Cell, UnsafeCell};
@@ -45,6 +47,8 @@ pub struct TaskCore {
     pub(crate) busy: Cell<u64>,
     pub(crate) join: UnsafeCell<MaybeUninit<Waker>>,
     pub(crate) spares: Cell<u32>,
+    #[cfg(feature = "trace")]
+    pub(crate) queued_at: Cell<u32>,
 }
 
 const _: () = assert!(size_of::<TaskCore>() == 64);
@@ -83,6 +87,8 @@ impl TaskCore {
             busy: Cell::new(0),
             join: UnsafeCell::new(MaybeUninit::uninit()),
             spares: Cell::new(0),
+            #[cfg(feature = "trace")]
+            queued_at: Cell::new(0),
         }
     }
 }
@@ -254,6 +260,7 @@ impl TaskRef {
         self.core().busy.set(vtable.busy);
         header.refs.begin(refs);
         header.home.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Relaxed);
+        hook::published(self, worker, vtable);
         header.state.publish(kind);
     }
 
@@ -269,6 +276,7 @@ impl TaskRef {
         let home = self.header().home.load(Ordering::Relaxed);
         // SAFETY: a published task has a home, and workers are `'static` (WORKER-1).
         let home = unsafe { &*home };
+        hook::woken(self, home, worker);
         match place {
             Place::Home if core::ptr::eq(worker, home) => home.queue.push(self),
             Place::Home => home.post_task(self),

@@ -251,6 +251,7 @@ impl Worker {
     pub(crate) fn begin_timer(&self, slot: &'static Slot, now_ns: u64, deadline_ns: u64) {
         self.in_flight.set(self.in_flight.get() + 1);
         count(&self.stats.submitted);
+        self.timer_queued(slot);
         if self.wheel.is_empty() {
             self.wheel.start(now_ns);
         }

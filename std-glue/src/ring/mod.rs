@@ -61,4 +61,6 @@ mod turn;
 pub use ladder::{RingConfig, Rung, SetupError, probe};
 pub use napi::Napi;
 pub use ring_loop::RingLoop;
+#[cfg(feature = "trace")]
+pub(crate) use ring_loop::monotonic_ns;
 pub use sq_thread::SqThread;

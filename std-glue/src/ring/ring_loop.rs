@@ -239,10 +239,7 @@ unsafe impl EventLoop for RingLoop {
 
     #[inline]
     fn now(&self) -> u64 {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: writes the local. This clock exists on every Linux, so it cannot fail.
-        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+        monotonic_ns()
     }
 
     fn doorbell(&self) -> &'static dyn Doorbell {
@@ -291,4 +288,13 @@ impl Drop for RingLoop {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// The clock of all rings.
+#[inline]
+pub(crate) fn monotonic_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes the local. This clock exists on every Linux, so it cannot fail.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
