@@ -1,5 +1,6 @@
 //! The map of all memory: nothing static that the runtime uses is left out, and every byte is counted once.
 
+use unboxed::blocking::{BlockingPool, CpuPool};
 use unboxed::buf::BufPool;
 use unboxed::memory::{self, Row};
 use unboxed::recursion::FrameStack;
@@ -43,6 +44,8 @@ fn every_byte_of_each_static_has_a_row() {
     static ROOMS: Slab<200, 4> = Slab::new();
     static STACK: FrameStack<5000> = FrameStack::new();
     static ARENA: Arena<Heap> = Arena::new("the heap's", Heap);
+    static JOBS: BlockingPool<1, 4, 100> = BlockingPool::new();
+    static COMPUTES: CpuPool<1, 4, 100> = CpuPool::new();
     static OVER: Arena<&Slab<200, 4>> = Arena::new("over a slab", &ROOMS);
     let mut runtime = match CELL.start(Config::new()) {
         Ok(runtime) => runtime,
@@ -57,6 +60,8 @@ fn every_byte_of_each_static_has_a_row() {
         TABLE.spawn(&REGION, async {}).unwrap().await.unwrap();
         TABLE.spawn(&OVER, async {}).unwrap().await.unwrap();
         TABLE.spawn(&ARENA, async {}).unwrap().await.unwrap();
+        JOBS.run(|| ()).await.unwrap();
+        COMPUTES.run(|_| ()).await.unwrap();
         let mut frames = STACK.frames().unwrap();
         frames.call(|_| std::future::ready(())).await.unwrap();
         unboxed::yield_now().await;
@@ -78,6 +83,10 @@ fn every_byte_of_each_static_has_a_row() {
     assert_eq!(bytes_of(&ROOMS), size_of_val(&ROOMS));
     assert_eq!(bytes_of(&STACK), size_of_val(&STACK));
     assert_eq!(bytes_of(&ARENA), size_of_val(&ARENA));
+    assert_eq!(bytes_of(&JOBS), size_of_val(&JOBS));
+    assert_eq!(bytes_of(&COMPUTES), size_of_val(&COMPUTES));
+    let row = rows_of(&COMPUTES)[0];
+    assert_eq!((row.kind, row.pieces, row.used, row.used_max), ("jobs", 4, 0, 1));
     assert_eq!(bytes_of(&OVER), size_of_val(&OVER), "the slab has its own row");
 
     let one = |kind: &str| rows_of(&CELL).into_iter().find(|row| row.kind == kind).expect("a row");

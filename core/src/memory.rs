@@ -17,6 +17,7 @@
 //! | buffers | a pool of buffers |
 //! | region, slab, arena | bodies of tasks |
 //! | frames | a stack of frames |
+//! | jobs | the places of a pool of threads, `unboxed::blocking` |
 //! | runtime, bells, queues, parking | what the `unboxed` crate adds: a runtime's cell, its rings, blocking threads |
 //!
 //! What a program keeps in statics of its own (locks, channels, completions) has no row: those work wherever they lie, so

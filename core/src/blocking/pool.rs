@@ -134,6 +134,14 @@ impl<C: Crew, const PLACES: usize, const BYTES: usize> JobPool<C, PLACES, BYTES>
         if self.shared.guarded.with(|inner| inner.state.closed) { Err(PoolClosed) } else { Ok(()) }
     }
 
+    /// Bytes of a place, with what it is managed by.
+    pub const PLACE_BYTES: usize = size_of::<Place<BYTES>>();
+
+    /// The most places that were in use at once: a fresh one is taken only when no other is free.
+    pub fn used_max(&self) -> usize {
+        self.shared.guarded.with(|inner| inner.state.fresh)
+    }
+
     /// Places in use, jobs that wait, and jobs that run.
     pub fn counts(&self) -> (usize, usize, usize) {
         self.shared.guarded.with(|inner| (inner.state.used, inner.state.queued, inner.state.running))

@@ -8,6 +8,7 @@ use std::io;
 use std::thread::Builder;
 use std::time::Duration;
 use unboxed_core::blocking::{JobPool, Step};
+use unboxed_core::memory::{MapNode, Mapped, Row};
 
 /// `THREADS` threads that run jobs, which lie in `PLACES` places of `BYTES` bytes each, for a `static`. Zero until
 /// used, so that it lies in `.bss`.
@@ -42,6 +43,7 @@ use unboxed_core::blocking::{JobPool, Step};
 /// ```
 pub struct BlockingPool<const THREADS: usize, const PLACES: usize, const BYTES: usize> {
     jobs: JobPool<Threads, PLACES, BYTES>,
+    node: MapNode,
 }
 
 /// How a pool was closed.
@@ -88,7 +90,7 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> BlockingPool
     /// A pool whose threads are not started.
     pub const fn new() -> Self {
         const { assert!(0 < THREADS && THREADS <= 1024, "a pool has 1 to 1024 threads") };
-        Self { jobs: JobPool::new(Threads::new()) }
+        Self { jobs: JobPool::new(Threads::new()), node: MapNode::new() }
     }
 
     /// Starts the threads now, and not with the first job; after a close, again. They are called `name-0` and so on;
@@ -107,6 +109,7 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> BlockingPool
         name: &str,
         prepare: impl Fn() + Copy + Send + 'static,
     ) -> Result<(), StartPoolError> {
+        self.node.show(self);
         let crew = self.jobs.crew();
         let mut counts = crew.counts();
         if crew.life() == Life::Started || counts.alive > 0 {
@@ -231,6 +234,24 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> BlockingPool
     /// Threads that have not ended.
     pub fn alive(&self) -> u32 {
         self.jobs.crew().counts().alive
+    }
+}
+
+impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> Mapped
+    for BlockingPool<THREADS, PLACES, BYTES>
+{
+    fn rows(&self, tell: &mut dyn FnMut(Row)) {
+        let piece_bytes = JobPool::<Threads, PLACES, BYTES>::PLACE_BYTES;
+        tell(Row {
+            kind: "jobs",
+            name: "",
+            address: std::ptr::from_ref(self).addr(),
+            pieces: PLACES,
+            piece_bytes,
+            beside: size_of::<Self>() - PLACES * piece_bytes,
+            used: self.counts().0,
+            used_max: self.jobs.used_max(),
+        });
     }
 }
 

@@ -25,8 +25,10 @@ pub struct RingConfig {
     pub sq_thread: Option<SqThread>,
     /// A sleep begins with a look at the network's queues.
     pub napi: Option<Napi>,
-    /// The loop's own pages are there before they are used, and locked; the queues are the kernel's, and always there.
-    pub resident: bool,
+    /// The loop's own pages are there before they are used; the queues are the kernel's, and always there.
+    pub prefault: bool,
+    /// The loop's own pages are locked.
+    pub lock: bool,
 }
 
 impl RingConfig {
@@ -39,7 +41,8 @@ impl RingConfig {
             pollable: false,
             sq_thread: None,
             napi: None,
-            resident: false,
+            prefault: false,
+            lock: false,
         }
     }
 }

@@ -37,18 +37,19 @@ pub(super) struct ParamBlocks {
 }
 
 impl ParamBlocks {
-    /// Takes the pages, at once and for good if they are to be resident. `count` is the queue's size, a power of two.
-    pub(super) fn map(count: u32, resident: bool) -> Result<Self, SetupError> {
+    /// Takes the pages, at once, and for good, if that is asked for. `count` is the queue's size, a power of two.
+    pub(super) fn map(count: u32, prefault: bool, lock: bool) -> Result<Self, SetupError> {
         let bytes = count as usize * size_of::<Params>();
-        let resident_flags = if resident { libc::MAP_LOCKED | libc::MAP_POPULATE } else { 0 };
+        let populate = if prefault { libc::MAP_POPULATE } else { 0 };
+        let locked = if lock { libc::MAP_LOCKED } else { 0 };
         let (protection, flags) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | resident_flags);
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | populate | locked);
         // SAFETY: a new anonymous mapping wherever the system likes; nothing existing is touched.
         let pages = unsafe { libc::mmap(core::ptr::null_mut(), bytes, protection, flags, -1, 0) };
         match NonNull::new(pages.cast::<Params>()) {
             Some(base) if pages != libc::MAP_FAILED => Ok(Self { base, count, taken: Cell::new(0) }),
             // EAGAIN or EPERM: the limit on locked memory.
-            _ if resident => Err(SetupError::NoMemory),
+            _ if lock => Err(SetupError::NoMemory),
             _ => Err(SetupError::from_io(&std::io::Error::last_os_error())),
         }
     }

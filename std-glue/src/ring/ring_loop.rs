@@ -68,7 +68,7 @@ impl RingLoop {
         if let Some(napi) = config.napi {
             napi.register(&ring)?;
         }
-        let params = ParamBlocks::map(entries, config.resident)?;
+        let params = ParamBlocks::map(entries, config.prefault, config.lock)?;
         let bell = Bell::claim()?;
         bell.note_queues(params.bytes() + queue_bytes(entries as usize, ring.params().cq_entries() as usize));
         // From here on nothing fails, so whatever is claimed or registered is given back by `close`.

@@ -162,6 +162,7 @@ impl Config {
     /// memory is short.
     pub const fn prefault(mut self, prefault: bool) -> Self {
         self.resident.prefault = prefault;
+        self.ring.prefault = prefault;
         self
     }
 
@@ -170,7 +171,7 @@ impl Config {
     /// [`StartError::Lock`](super::StartError::Lock) above the limit on locked memory.
     pub const fn lock_memory(mut self, lock: bool) -> Self {
         self.resident.lock = lock;
-        self.ring.resident = lock;
+        self.ring.lock = lock;
         self
     }
 
