@@ -33,10 +33,13 @@ pub struct FileEntry {
     pub(crate) next: Cell<Option<&'static FileEntry>>,
     /// Connections that nobody has taken yet (FILE-5).
     pub(crate) late: LateList,
-    lanes: [LaneMemory; 2],
+    lanes: LaneMemory,
     /// For one armed read or accept.
     pub(crate) slot: Slot,
 }
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<FileEntry>() == 128 + size_of::<Slot>());
 
 // SAFETY: `table` is written once; `next` belongs to the table's lock, or a late list's (FILE-5).
 unsafe impl Sync for FileEntry {}
@@ -51,7 +54,7 @@ impl FileEntry {
             table: Cell::new(None),
             next: Cell::new(None),
             late: LateList::new(),
-            lanes: [LaneMemory::new(), LaneMemory::new()],
+            lanes: LaneMemory::new(),
             slot: Slot::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! What became of a dropped operation of one direction, until the next one has waited for it (FILE-3).
 //!
-//! LANE-1: `dirty` is written under the state's lock, and says whether the state is anything but `Clear`. A look
-//! without the lock that finds it clean comes before, or does not know of, whatever makes it dirty.
+//! LANE-1: `dirty` is written under the lock of the lanes' memory, and says whether the state is anything but clear. A
+//! look without the lock that finds it clean comes before, or does not know of, whatever makes it dirty.
 
 use super::uses::Direction;
 use crate::atomics::{AtomicBool, Ordering};
@@ -13,22 +13,32 @@ use spin::mutex::SpinMutex;
 #[derive(Debug)]
 pub(super) struct LaneMark(AtomicBool);
 
-/// The part that only dropped ones touch.
+/// The part of both lanes that only dropped operations touch: under one lock, so that it fits the entry's second line.
 #[derive(Debug)]
 pub(super) struct LaneMemory {
-    state: SpinMutex<LaneState>,
-    waker: WakerCell,
+    states: SpinMutex<LaneStates>,
+    wakers: [WakerCell; 2],
 }
 
-/// With a tag of its own, so that zeros are `Clear`.
+/// The states field by field, which leaves no holes. Zeros are clear.
+#[derive(Debug)]
+struct LaneStates {
+    draining: [u32; 2],
+    late: [i32; 2],
+    is_late: [bool; 2],
+}
+
+/// Clear, when there is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-enum LaneState {
-    Clear,
-    /// Cancelled operations whose terminal completion is still to come, and what those that have ended left.
-    Draining(u32, Option<i32>),
-    /// What the next operation gets instead.
-    Late(i32),
+struct LaneState {
+    /// Cancelled operations whose terminal completion is still to come.
+    draining: u32,
+    /// What those that have ended left: with none draining, what the next operation gets instead.
+    late: Option<i32>,
+}
+
+impl LaneState {
+    const CLEAR: Self = Self { draining: 0, late: None };
 }
 
 impl LaneMark {
@@ -39,7 +49,8 @@ impl LaneMark {
 
 impl LaneMemory {
     pub const fn new() -> Self {
-        Self { state: SpinMutex::new(LaneState::Clear), waker: WakerCell::new() }
+        let states = LaneStates { draining: [0; 2], late: [0; 2], is_late: [false; 2] };
+        Self { states: SpinMutex::new(states), wakers: [WakerCell::new(), WakerCell::new()] }
     }
 }
 
@@ -50,60 +61,56 @@ const CANCELED: i32 = -125;
 pub(crate) struct Lane<'a> {
     mark: &'a LaneMark,
     memory: &'a LaneMemory,
+    direction: Direction,
 }
 
 impl<'a> Lane<'a> {
     #[inline]
-    pub(super) fn of(marks: &'a [LaneMark; 2], memories: &'a [LaneMemory; 2], direction: Direction) -> Self {
-        Self { mark: &marks[direction as usize], memory: &memories[direction as usize] }
+    pub(super) fn of(marks: &'a [LaneMark; 2], memory: &'a LaneMemory, direction: Direction) -> Self {
+        Self { mark: &marks[direction as usize], memory, direction }
     }
 
     /// LANE-1.
     fn step<R>(self, step: impl FnOnce(&mut LaneState) -> R) -> R {
-        let mut state = self.memory.state.lock();
+        let index = self.direction as usize;
+        let mut states = self.memory.states.lock();
+        let late = states.is_late[index].then_some(states.late[index]);
+        let mut state = LaneState { draining: states.draining[index], late };
         let answer = step(&mut state);
-        self.mark.0.store(*state != LaneState::Clear, Ordering::Release);
+        states.draining[index] = state.draining;
+        states.is_late[index] = state.late.is_some();
+        states.late[index] = state.late.unwrap_or(0);
+        self.mark.0.store(state != LaneState::CLEAR, Ordering::Release);
         answer
+    }
+
+    fn waker(self) -> &'a WakerCell {
+        &self.memory.wakers[self.direction as usize]
     }
 
     /// Forgets everything: the entry has a new descriptor.
     pub(super) fn clear(self) {
-        self.step(|state| *state = LaneState::Clear);
+        self.step(|state| *state = LaneState::CLEAR);
     }
 
     /// A read or write of this lane was dropped in flight.
     pub fn drain(self) {
-        self.step(|state| {
-            *state = match *state {
-                LaneState::Draining(n, late) => LaneState::Draining(n + 1, late),
-                LaneState::Late(result) => LaneState::Draining(1, Some(result)),
-                LaneState::Clear => LaneState::Draining(1, None),
-            }
-        });
+        self.step(|state| state.draining += 1);
     }
 
     /// Its terminal completion has come.
     pub fn drained(self, result: i32, keep: bool) {
         self.step(|state| {
-            let (n, before) = match *state {
-                LaneState::Draining(n, late) => (n, late),
-                // A leaked operation, found by its task's end.
-                LaneState::Clear => (1, None),
-                LaneState::Late(result) => (1, Some(result)),
-            };
-            let late = match (before, keep && result != CANCELED) {
+            state.late = match (state.late, keep && result != CANCELED) {
                 (before, false) => before,
                 // Bytes of several add up; they come before an end or an error.
                 (Some(bytes @ 1..), true) => Some(bytes.saturating_add(result.max(0))),
                 (_, true) => Some(result),
             };
-            *state = match (n, late) {
-                (1, Some(late)) => LaneState::Late(late),
-                (1, None) => LaneState::Clear,
-                _ => LaneState::Draining(n - 1, late),
-            };
+            // A leaked operation, found by its task's end, was not counted.
+            state.draining = state.draining.saturating_sub(1);
         });
-        if let Some(waker) = self.memory.waker.take() {
+        if let Some(waker) = self.waker().take() {
             waker.wake();
         }
     }
@@ -120,7 +127,7 @@ impl<'a> Lane<'a> {
             return Poll::Ready(answer);
         }
         // One place for a waker: whoever waited there looks again.
-        if let Some(old) = self.memory.waker.put(cx.waker().clone())
+        if let Some(old) = self.waker().put(cx.waker().clone())
             && !old.will_wake(cx.waker())
         {
             old.wake();
@@ -129,16 +136,11 @@ impl<'a> Lane<'a> {
     }
 
     fn look(self) -> Option<Option<i32>> {
-        self.step(|state| match *state {
-            LaneState::Clear => Some(None),
-            LaneState::Draining(..) => None,
-            LaneState::Late(result) => {
-                // Bytes that are gone stay an error; an end of file or an error is delivered once.
-                if result <= 0 {
-                    *state = LaneState::Clear;
-                }
-                Some(Some(result))
-            }
+        self.step(|state| match state.late {
+            _ if state.draining != 0 => None,
+            // Bytes that are gone stay an error; an end of file or an error is delivered once.
+            Some(..=0) => Some(state.late.take()),
+            late => Some(late),
         })
     }
 }
