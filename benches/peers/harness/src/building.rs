@@ -166,7 +166,9 @@ fn version(peer: &Peer, tree: &Path, path: Option<&Path>) -> Option<String> {
     };
     match peer.source {
         Source::Example(_) | Source::Rust { krate: Some("unboxed"), .. } => {
-            first_line(Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(tree))
+            // Another revision's tree always differs, by the programs.
+            let dirty = (tree == root()).then_some("--dirty");
+            first_line(Command::new("git").args(["describe", "--always"]).args(dirty).current_dir(tree))
         }
         Source::Rust { krate: Some(krate), .. } => {
             let lock = fs::read_to_string(tree.join("benches/peers/programs/Cargo.lock")).ok()?;
@@ -187,18 +189,24 @@ fn version(peer: &Peer, tree: &Path, path: Option<&Path>) -> Option<String> {
     }
 }
 
-/// The tree of another revision, with today's programs in it.
+/// The tree of another revision, with today's programs in it. What the name means is asked here: in that tree, `HEAD~20`
+/// would count from there.
 fn worktree(revision: &str) -> Result<PathBuf, String> {
-    let tree = target().join("against").join(revision.replace('/', "-"));
+    let mut git = Command::new("git");
+    let named = git.args(["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")]);
+    let commit = output(named.current_dir(root()), "git rev-parse")
+        .map_err(|_| format!("--against: no revision {revision} here"))?;
+    let commit = String::from_utf8_lossy(&commit.stdout).trim().to_owned();
+    let tree = target().join("against");
     if tree.exists() {
-        output(
-            Command::new("git").args(["checkout", "-q", "--detach", revision]).current_dir(&tree),
-            "git checkout",
-        )?;
+        // By force, over the programs that were copied into it.
+        let checkout = ["checkout", "-q", "--force", "--detach", &commit];
+        output(Command::new("git").args(checkout).current_dir(&tree), "git checkout")?;
     } else {
+        // Its folder may have been deleted without git's knowledge.
         let add = ["worktree", "add", "--force", "--detach"];
         let mut git = Command::new("git");
-        output(git.args(add).arg(&tree).arg(revision).current_dir(root()), "git worktree add")?;
+        output(git.args(add).arg(&tree).arg(&commit).current_dir(root()), "git worktree add")?;
     }
     let (from, to) = (root().join("benches/peers/programs"), tree.join("benches/peers"));
     fs::create_dir_all(&to).map_err(|error| format!("{}: {error}", to.display()))?;

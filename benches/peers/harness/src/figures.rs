@@ -34,10 +34,13 @@ impl Cell {
         self.spread(key).map(|spread| spread.median).or_else(|| self.counted.get(key).copied())
     }
 
-    /// The mean: for what is sampled so coarsely that a single round says little.
-    pub fn mean(&self, key: &str) -> Option<f64> {
-        let values: Vec<f64> = self.samples.iter().filter_map(|sample| sample.get(key).copied()).collect();
-        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    /// The mean of a share that the kernel samples by its tick; `None` where too few ticks fell into all rounds together.
+    pub fn ticked(&self, key: &str) -> Option<f64> {
+        /// A hundred ticks: a standard error of five points of a hundred at most.
+        const LEAST_S: f64 = 1.0;
+        let all = |key| self.samples.iter().filter_map(move |sample: &Sample| sample.get(key).copied());
+        let enough = all("cpu_s").sum::<f64>() >= LEAST_S;
+        (enough && all(key).count() > 0).then(|| all(key).sum::<f64>() / all(key).count() as f64)
     }
 }
 
@@ -59,5 +62,14 @@ mod tests {
         assert_eq!(spread, Some(Spread { low: 2.0, median: 4.0, high: 6.0 }));
         assert_eq!(Spread::of(vec![]), None);
         assert_eq!(Spread::of(vec![7.0]), Some(Spread { low: 7.0, median: 7.0, high: 7.0 }));
+    }
+
+    #[test]
+    fn few_ticks_say_nothing() {
+        let sample = |user, cpu| Sample::from([("user_ns", user), ("cpu_s", cpu)]);
+        let mut cell = Cell { samples: vec![sample(1.0, 0.4), sample(3.0, 0.4)], ..Cell::default() };
+        assert_eq!(cell.ticked("user_ns"), None);
+        cell.samples.push(sample(5.0, 0.4));
+        assert_eq!(cell.ticked("user_ns"), Some(3.0));
     }
 }

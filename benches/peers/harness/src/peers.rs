@@ -54,7 +54,7 @@ pub static ALL: &[Peer] = &[
         ..rust("tokio-multi", "multi-thread flavour with two workers", "peer-tokio")
     },
     rust("tokio-uring", "tokio's current thread with a ring", "peer-tokio-uring"),
-    rust("monoio", "a ring, one thread", "peer-monoio"),
+    rust("monoio", "a ring, one thread; yields by way of a second task, as it has no yield", "peer-monoio"),
     rust("glommio", "three rings, one executor", "peer-glommio"),
     rust("compio", "a ring, one thread", "peer-compio"),
     rust("async-executor", "a local executor, with async-io, async-net and blocking", "peer-async-executor"),

@@ -13,7 +13,7 @@ pub use closed::closed;
 pub use histogram::Histogram;
 pub use open::open;
 
-use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::types::{Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -100,6 +100,8 @@ struct Clients<'a> {
     streams: Vec<TcpStream>,
     exchange: &'a Exchange,
     sink: Vec<u8>,
+    /// Bytes of each connection's answer that have not come yet.
+    left: Vec<usize>,
 }
 
 /// A server that answers nobody for so long has hung.
@@ -111,20 +113,32 @@ const SEND: u64 = 1 << 63;
 impl<'a> Clients<'a> {
     fn connect(address: SocketAddr, connections: usize, exchange: &'a Exchange) -> io::Result<Self> {
         let streams = connect(address, connections, exchange)?;
-        Ok(Self { ring: ring()?, streams, exchange, sink: vec![0; exchange.answer] })
+        let fds: Vec<i32> = streams.iter().map(AsRawFd::as_raw_fd).collect();
+        let ring = ring()?;
+        ring.submitter().register_files(&fds)?;
+        let left = vec![0; connections];
+        Ok(Self { ring, streams, exchange, sink: vec![0; exchange.answer], left })
     }
 
-    /// Sends on a connection and awaits the whole answer. All answers go to the same sink; what a server answers is
-    /// looked at once before, not here.
+    /// Sends on a connection and awaits the whole answer. Only its length is looked at: what a server answers is looked
+    /// at once before, not here.
     fn push(&mut self, index: usize) -> io::Result<()> {
-        let fd = Fd(self.streams[index].as_raw_fd());
-        let (request, sink) = (&self.exchange.request, &mut self.sink);
-        let send = opcode::Send::new(fd, request.as_ptr(), request.len() as u32);
+        let request = &self.exchange.request;
+        let send = opcode::Send::new(Fixed(index as u32), request.as_ptr(), request.len() as u32);
         let send = send.flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL).build().user_data(SEND);
-        let recv = opcode::Recv::new(fd, sink.as_mut_ptr(), sink.len() as u32);
-        let recv = recv.flags(libc::MSG_WAITALL).build().user_data(index as u64);
         push(&mut self.ring, &send.flags(squeue::Flags::SKIP_SUCCESS))?;
-        push(&mut self.ring, &recv)
+        self.left[index] = self.exchange.answer;
+        self.push_recv(index)
+    }
+
+    /// The kernel drops the bytes where they lie (`MSG_TRUNC`), so that the generator has a copy less to make than any
+    /// server. With `MSG_WAITALL` it would not count them when an answer comes in pieces.
+    fn push_recv(&mut self, index: usize) -> io::Result<()> {
+        /// There is no answer yet, so a first try to receive it would be in vain.
+        const POLL_FIRST: u16 = 1;
+        let recv = opcode::Recv::new(Fixed(index as u32), self.sink.as_mut_ptr(), self.left[index] as u32);
+        let recv = recv.flags(libc::MSG_TRUNC).ioprio(POLL_FIRST).build();
+        push(&mut self.ring, &recv.user_data(index as u64))
     }
 
     /// The connections that were answered, into `done`; waits for `least`.
@@ -134,6 +148,7 @@ impl<'a> Clients<'a> {
         } else {
             look(&mut self.ring)?;
         }
+        let mut pieces = Vec::new();
         for completion in self.ring.completion() {
             let (index, result) = (completion.user_data(), completion.result());
             if result < 0 {
@@ -142,12 +157,15 @@ impl<'a> Clients<'a> {
             if index & SEND != 0 {
                 continue;
             }
-            if result as usize != self.exchange.answer {
-                return Err(io::Error::other(format!("an answer of {result} bytes")));
+            let index = index as usize;
+            self.left[index] -= result as usize;
+            match (self.left[index], result) {
+                (0, _) => done.push(index),
+                (_, 0) => return Err(io::Error::other("the server ended a connection")),
+                _ => pieces.push(index),
             }
-            done.push(index as usize);
         }
-        Ok(())
+        pieces.into_iter().try_for_each(|index| self.push_recv(index))
     }
 
     /// LOAD-1: whatever failed, what the ring may still write to stays.

@@ -6,7 +6,7 @@ use crate::figures::Cell;
 use crate::run::Row;
 use std::fmt::Write;
 
-/// A column: its title, its metric, and whether it is a mean over the rounds and not their median.
+/// A column: its title, its metric, and whether the kernel samples it by its tick.
 type Column = (&'static str, &'static str, bool);
 
 const COLUMNS: &[Column] = &[
@@ -31,8 +31,10 @@ pub fn table(row: &Row, builds: &[Build]) -> String {
         builds.iter().zip(&row.cells).filter_map(|(build, cell)| Some((build, cell.as_ref()?))).collect();
     let figure = |cell: &Cell| cell.spread(main).map_or(f64::INFINITY, |spread| spread.median);
     cells.sort_by(|a, b| figure(a.1).total_cmp(&figure(b.1)));
-    let shown =
-        |(_, key, _): &&Column| *key != main && cells.iter().any(|(_, cell)| cell.value(key).is_some());
+    let shown = |(_, key, ticked): &&Column| {
+        let any = |cell: &Cell| if *ticked { cell.ticked(key) } else { cell.value(key) }.is_some();
+        *key != main && cells.iter().any(|(_, cell)| any(cell))
+    };
     let columns: Vec<&Column> = COLUMNS.iter().filter(shown).collect();
     let mut text = format!("| | {} | half of the rounds within |", row.measure.unit());
     columns.iter().for_each(|(title, ..)| text += &format!(" {title} |"));
@@ -55,8 +57,8 @@ fn line(build: &Build, cell: &Cell, main: &str, columns: &[&Column]) -> String {
     let Some(spread) = cell.spread(main) else { return format!("| {} | – | |", build.name) };
     let within = format!("{} to {}", short(spread.low), short(spread.high));
     let mut text = format!("| {} | {} | {within} |", build.name, short(spread.median));
-    for (_, key, mean) in columns {
-        text += &format!(" {} |", or_dash(if *mean { cell.mean(key) } else { cell.value(key) }));
+    for (_, key, ticked) in columns {
+        text += &format!(" {} |", or_dash(if *ticked { cell.ticked(key) } else { cell.value(key) }));
     }
     text
 }

@@ -24,6 +24,9 @@ pub fn page(builds: &[Build], results: &Results) -> String {
     page += &facts(results);
     page += &peers(builds);
     page += &format!("\n## In short\n\n{BEGIN}\n\n{}\n{END}\n", in_short(builds, results));
+    if let Some(build) = builds.iter().find(|build| build.name.contains('@')) {
+        page += &before(build, builds, results);
+    }
     page += &load(builds, results);
     for group in GROUPS {
         page += &section(group, builds, results);
@@ -87,11 +90,29 @@ fn named(figure: Option<(&str, f64)>) -> String {
     figure.map_or_else(|| "–".to_owned(), |(name, value)| format!("{} {name}", short(value)))
 }
 
+/// Ours against ours of another time.
+fn before(then: &Build, builds: &[Build], results: &Results) -> String {
+    let title = then.name.split('@').nth(1).unwrap_or_default();
+    let mut text = format!(
+        "\n## Against {title}\n\n| | | now | then | times as good as then |\n|---|---|---|---|---|\n"
+    );
+    for row in &results.rows {
+        let summary = Summary::of(row, builds);
+        if let Some((ours, then)) = summary.and_then(|summary| Some((summary.ours, summary.before?))) {
+            let (unit, times) = (row.measure.unit(), then / ours);
+            let _ =
+                writeln!(text, "| {} | {unit} | {} | {} | {times:.2} |", row.name, short(ours), short(then));
+        }
+    }
+    text
+}
+
 /// How far the load generator is from being what is measured.
 fn load(builds: &[Build], results: &Results) -> String {
     let mut text = String::from(
-        "\n## Is the load generator fast enough?\n\nIts ceiling is its rate divided by the share of its processor \
-         that it used: what it would reach against a server that costs nothing. With few connections and at fixed \
+        "\n## Is the load generator fast enough?\n\nIts ceiling is its rate divided by the share of its processor that it used, \
+         so it is half as fast again as a server if its processor was busy for less than two thirds of the time. Where it \
+         was not, the row is marked: its processor time a request stands, its rate may be the generator's. With few connections and at fixed \
          rates it spins, and the share says nothing.\n\n| | fastest | its rate | the generator's ceiling | times the \
          rate |\n|---|---|---|---|---|\n",
     );

@@ -21,6 +21,8 @@ pub struct Summary<'a> {
     pub best: Option<(&'a str, f64)>,
     pub tokio: Option<f64>,
     pub bare: Option<(&'a str, f64)>,
+    /// Ours at the revision of `--against`.
+    pub before: Option<f64>,
     /// How many times better than the best other runtime ours is.
     pub ahead: Option<f64>,
 }
@@ -42,7 +44,8 @@ impl<'a> Summary<'a> {
         let other = best(Standing::Runtime);
         let ahead = other.map(|(_, other)| other / ours);
         let tokio = figures.iter().find(|(build, _)| build.name == "tokio").map(|(_, value)| *value);
-        Some(Self { ours, best: other, tokio, bare: best(Standing::Bare), ahead })
+        let before = figures.iter().find(|(build, _)| build.name.contains('@')).map(|(_, value)| *value);
+        Some(Self { ours, best: other, tokio, bare: best(Standing::Bare), before, ahead })
     }
 
     pub fn verdict(&self) -> Option<Verdict> {

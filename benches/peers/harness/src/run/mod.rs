@@ -74,6 +74,22 @@ fn rounds(options: &Options, workload: &Workload) -> usize {
     }
 }
 
+/// About how long a step takes, with the start of its program and the connecting.
+fn guess_ms(workload: &Workload, quick: bool) -> u64 {
+    match workload.kind {
+        Kind::Timed { .. } => {
+            if quick {
+                60
+            } else {
+                200
+            }
+        }
+        Kind::Idle { .. } => 900,
+        Kind::Echo { connections: 1000, .. } => 200 + served::window_ms(&workload.kind, quick),
+        _ => 60 + served::window_ms(&workload.kind, quick),
+    }
+}
+
 /// Runs all workloads on all that can.
 ///
 /// # Errors
@@ -86,7 +102,16 @@ pub fn run(options: &Options, workloads: &[Workload], builds: &[Build]) -> Resul
         let able = builds.iter().filter(|build| able(build, workload).is_some()).count();
         able * (rounds(options, workload) + 1)
     });
-    let mut progress = Progress::new(steps.sum());
+    let steps: usize = steps.sum();
+    let guess: u64 = workloads
+        .iter()
+        .map(|workload| {
+            let able = builds.iter().filter(|build| able(build, workload).is_some()).count();
+            (able * (rounds(options, workload) + 1)) as u64 * guess_ms(workload, options.quick)
+        })
+        .sum();
+    eprintln!("{steps} steps, about {} s on a machine that does nothing else", guess.div_ceil(1000));
+    let mut progress = Progress::new(steps);
     let mut rows = Vec::new();
     let mut failures: Vec<String> = builds
         .iter()

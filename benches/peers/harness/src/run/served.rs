@@ -13,6 +13,7 @@ use std::time::Duration;
 
 const KV_CONNECTIONS: usize = 50;
 const VALUE_BYTES: usize = 64;
+const WARM_MS: u64 = 30;
 const READ_MAX: Duration = Duration::from_secs(5);
 
 /// One round: a new server, and a thread that loads it.
@@ -101,8 +102,9 @@ fn loaded(round: &Round<'_>, server: &Server) -> io::Result<Sample> {
         before = Cpu::of(id);
     };
     let mut end = || after = Cpu::of(id);
-    let length = Duration::from_millis(if round.quick { 100 } else { length_ms(kind) });
-    let mut window = Window { warm: Duration::from_millis(30), length, begin: &mut begin, end: &mut end };
+    let warm = Duration::from_millis(WARM_MS);
+    let length = Duration::from_millis(window_ms(kind, round.quick) - WARM_MS);
+    let mut window = Window { warm, length, begin: &mut begin, end: &mut end };
     let exchange = exchange(kind);
     let address = server.address;
     let outcome = match *kind {
@@ -141,6 +143,7 @@ fn metrics(outcome: &Outcome, [total_ns, user, system]: [u64; 3]) -> Sample {
     Sample::from([
         ("rate", outcome.requests as f64 / wall),
         ("cpu_ns", total),
+        ("cpu_s", total_ns as f64 / 1e9),
         ("user_ns", total * share),
         ("system_ns", total * (1.0 - share)),
         ("server_share", total_ns as f64 / 1e9 / wall),
@@ -152,13 +155,15 @@ fn metrics(outcome: &Outcome, [total_ns, user, system]: [u64; 3]) -> Sample {
     ])
 }
 
-/// Longer where user time, which is sampled, is what is looked at.
-fn length_ms(kind: &Kind) -> u64 {
-    match kind {
+/// Warming and measuring; longer where user time, which is sampled, is what is looked at.
+pub fn window_ms(kind: &Kind, quick: bool) -> u64 {
+    let length = match kind {
+        _ if quick => 100,
         Kind::Echo { connections: 64, bytes: 64, .. } => 400,
         Kind::Echo { connections: 1000, bytes: 64, .. } | Kind::Kv { .. } => 250,
         _ => 120,
-    }
+    };
+    WARM_MS + length
 }
 
 /// Memory of many connections, each of which has been answered once.

@@ -50,6 +50,7 @@ fn sample(line: &str) -> Option<(String, Sample)> {
     let mut put = |name, value: Option<f64>| value.map(|value| sample.insert(name, value));
     put("ns", per_item("wall_ns"));
     put("cpu_ns", per_item("cpu_ns"));
+    put("cpu_s", values.get("cpu_ns").map(|ns| ns / 1e9));
     put("user_ns", per_item("user_us").map(|us| us * 1e3));
     put("allocations", per_item("allocations"));
     put("bytes", per_item("bytes"));

@@ -83,7 +83,10 @@ impl Server {
             // SAFETY: the buffer is as long as is said.
             let count = unsafe { libc::recv(connection.fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
             if count <= 0 {
-                return if count < 0 && would_block() { () } else { self.close(index) };
+                if count == 0 || !would_block() {
+                    self.close(index);
+                }
+                return;
             }
             connection.rest = 0..count as usize;
         }

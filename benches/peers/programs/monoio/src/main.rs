@@ -10,14 +10,19 @@ mod wakes;
 
 use monoio::{IoUringDriver, RuntimeBuilder};
 use peer_support::Work;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 /// Runs `work` as a task.
 fn run(work: impl Future<Output = ()> + 'static) {
     let builder = RuntimeBuilder::<IoUringDriver>::new().with_entries(1024).enable_timer();
     let mut runtime = builder.build().expect("a runtime");
-    runtime.block_on(async { monoio::spawn(work).await });
+    runtime.block_on(async {
+        drop(monoio::spawn(wake_yielders()));
+        monoio::spawn(work).await;
+    });
+    YIELDED.take();
 }
 
 /// The same, measured.
@@ -26,8 +31,13 @@ fn run_for(asked: &Work, work: impl AsyncFnMut(u64) + 'static) {
     run(async move { peer_support::measure(&asked, work).await });
 }
 
-/// monoio has none. A task that wakes itself runs again before all others, so nobody else has a turn in between: its rows
-/// of yields and of the lock are without switches.
+thread_local! {
+    /// Who yielded, and the task that wakes them while it sleeps.
+    static YIELDED: RefCell<(Vec<Waker>, Option<Waker>)> = const { RefCell::new((Vec::new(), None)) };
+}
+
+/// monoio 0.2 has none, and a task that wakes itself runs again before all others, so that nobody has a turn in between.
+/// Those who yield are woken by a task of their own, behind whatever is ready.
 async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
@@ -35,10 +45,24 @@ async fn yield_now() {
             return Poll::Ready(());
         }
         yielded = true;
-        cx.waker().wake_by_ref();
+        YIELDED.with_borrow_mut(|(yielders, sleeper)| {
+            yielders.push(cx.waker().clone());
+            sleeper.take().into_iter().for_each(Waker::wake);
+        });
         Poll::Pending
     })
     .await;
+}
+
+async fn wake_yielders() {
+    poll_fn(|cx| {
+        YIELDED.with_borrow_mut(|(yielders, sleeper)| {
+            yielders.drain(..).for_each(Waker::wake);
+            *sleeper = Some(cx.waker().clone());
+        });
+        Poll::Pending
+    })
+    .await
 }
 
 fn main() {
