@@ -177,7 +177,7 @@ fn a_tracer_sees_each_record_once() {
     assert!(ex.remote().observe(Some(&ON)));
     for _ in 0..6 {
         ex.enter(|| run::spawn(body(async { 0 })).unwrap().detach());
-        ex.turn(Budget { polls: 1, completions: 9, sleep: false });
+        ex.turn(Budget { polls: 1, ..Budget::POLL });
     }
     drain(&mut ex, script);
     assert_eq!((SEES.0.load(Ordering::Relaxed), SEES.1.load(Ordering::Relaxed)), (6, 6));
@@ -227,7 +227,8 @@ fn a_tracer_may_spawn_nest_and_panic_and_nothing_is_lost() {
         })
         .collect();
     for _ in 0..40 {
-        let _ = catch_unwind(AssertUnwindSafe(|| ex.turn(Budget { polls: 2, completions: 1, sleep: false })));
+        let _ =
+            catch_unwind(AssertUnwindSafe(|| ex.turn(Budget { polls: 2, completions: 1, ..Budget::POLL })));
         while let Some(op) = script.pending(0) {
             script.complete(op.token, 0);
             let _ = catch_unwind(AssertUnwindSafe(|| ex.turn(Budget::POLL)));

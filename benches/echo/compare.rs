@@ -30,6 +30,40 @@ async fn echo(mut stream: TcpStream, mut bytes: Bytes<'_>) {
 enum Server {
     Unboxed,
     Bare,
+    /// With timed polls.
+    #[cfg(feature = "trace")]
+    Timed,
+    /// And with records.
+    #[cfg(feature = "trace")]
+    Traced,
+}
+
+impl Server {
+    #[cfg(not(feature = "trace"))]
+    const ALL: [(Self, &'static str); 2] = [(Self::Unboxed, "unboxed"), (Self::Bare, "bare")];
+    #[cfg(feature = "trace")]
+    const ALL: [(Self, &'static str); 4] =
+        [(Self::Unboxed, "unboxed"), (Self::Timed, "timed"), (Self::Traced, "traced"), (Self::Bare, "bare")];
+}
+
+#[cfg(feature = "trace")]
+mod observed {
+    use super::Server;
+    use unboxed::observe::{Observation, TraceBuffer, observation};
+    use unboxed::rt::Runtime;
+
+    static BUFFER: TraceBuffer<8192> = TraceBuffer::new();
+    static TIMED: Observation = observation();
+    static TRACED: Observation = observation().buffer(0, &BUFFER);
+
+    pub fn observe(runtime: &Runtime, server: Server) {
+        let observation = match server {
+            Server::Timed => Some(&TIMED),
+            Server::Traced => Some(&TRACED),
+            _ => None,
+        };
+        assert!(runtime.remote().observe(observation));
+    }
 }
 
 /// Per request.
@@ -94,8 +128,11 @@ impl Meter<'_> {
     }
 }
 
-fn unboxed(connections: usize, meter: &Meter<'_>, tell: impl FnOnce(SocketAddr)) -> Row {
+fn unboxed(server: Server, connections: usize, meter: &Meter<'_>, tell: impl FnOnce(SocketAddr)) -> Row {
     let mut runtime = CELL.start(Config::new()).expect("a runtime");
+    #[cfg(feature = "trace")]
+    observed::observe(&runtime, server);
+    let _ = server;
     runtime.block_on(async {
         let mut listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a listener");
         tell(listener.local_addr().expect("an address"));
@@ -132,8 +169,8 @@ fn round(server: Server, connections: usize, requests: u32) -> Row {
             let meter = Meter { ready: &ready, requests };
             let tell = |address| tell.send(address).expect("a client");
             match server {
-                Server::Unboxed => unboxed(connections, &meter, tell),
                 Server::Bare => bare(connections, &meter, tell),
+                _ => unboxed(server, connections, &meter, tell),
             }
         }
     });
@@ -153,15 +190,15 @@ pub fn main() {
     println!("connections  server    own code   user CPU  user+system      calls  requests/s");
     for connections in CONNECTIONS.into_iter().filter(|&n| only.is_none_or(|only| n == only)) {
         let requests = if connections == 1 { 10_000 } else { 100_000 };
-        let mut rows = [const { Vec::<Row>::new() }; 2];
+        let mut rows = [const { Vec::<Row>::new() }; Server::ALL.len()];
         for _ in 0..rounds {
-            for (rows, server) in rows.iter_mut().zip([Server::Unboxed, Server::Bare]) {
+            for (rows, (server, _)) in rows.iter_mut().zip(Server::ALL) {
                 rows.push(round(server, connections, requests));
             }
         }
         let middle =
             |rows: &[Row], what: fn(&Row) -> f64| median(&mut rows.iter().map(what).collect::<Vec<_>>());
-        for (rows, name) in rows.iter().zip(["unboxed", "bare"]) {
+        for (rows, (_, name)) in rows.iter().zip(Server::ALL) {
             println!(
                 "{connections:11}  {name:8}  {:5.0} ns  {:6.0} ns  {:8.0} ns  {:9.3}  {:10.0}",
                 middle(rows, |r| r.own_ns),

@@ -46,10 +46,15 @@ fn operation(at: u64, kind: Kind, token: OpToken) -> Record {
 pub(crate) fn woken(task: TaskRef, home: &Worker, worker: *const Worker) {
     let queued_at = &task.core().queued_at;
     let Some(observed) = home.observed() else { return queued_at.set(0) };
-    let now = (observed.observation.clock)();
-    queued_at.set(stamp(now));
     // SAFETY: CURRENT-1 and WORKER-1.
-    if let Some(here) = unsafe { worker.as_ref() }.and_then(Worker::observed) {
+    let here = unsafe { worker.as_ref() }.and_then(Worker::observed);
+    let now = match here {
+        // Between polls nothing has passed since the completions came.
+        Some(here) if here.worker.task.get().is_null() => here.last(),
+        _ => (observed.observation.clock)(),
+    };
+    queued_at.set(stamp(now));
+    if let Some(here) = here {
         // SAFETY: STATE-3: a task that was woken is live.
         let vtable = unsafe { task.vtable_of_live() };
         here.record(Record::new(now, Kind::Woken, subject_of(task)).of(vtable));

@@ -4,26 +4,26 @@ use super::ring::{TraceBuffer, TraceRing};
 use loom::sync::Arc;
 use loom::thread;
 
-fn beside_a_writer(read: impl Fn(&TraceRing, u64) -> Option<[u64; 4]> + Send + Sync + 'static) {
+fn beside_a_writer(read: fn(&TraceRing, u64) -> Option<[u64; 4]>) {
     loom::model(move || {
         let ring: Arc<TraceBuffer<2>> = Arc::new(TraceBuffer::new());
-        let writer = {
+        let reader = {
             let ring = ring.clone();
             thread::spawn(move || {
                 let ring: &TraceRing = &ring;
-                (0..3).for_each(|record| ring.push([record + 1; 4]));
+                for index in ring.oldest()..ring.head() {
+                    if let Some(words) = read(ring, index) {
+                        assert_eq!(words, [index + 1; 4], "half of one and half of another");
+                    }
+                }
             })
         };
-        let ring_seen: &TraceRing = &ring;
-        for index in ring_seen.oldest()..ring_seen.head() {
-            if let Some(words) = read(ring_seen, index) {
-                assert_eq!(words, [index + 1; 4], "half of one and half of another");
-            }
-        }
-        writer.join().unwrap();
-        assert_eq!((ring_seen.oldest(), ring_seen.head()), (2, 3));
-        assert_eq!(ring_seen.read(2), Some([3; 4]));
-        assert_eq!(ring_seen.read(1), None);
+        let ring: &TraceRing = &ring;
+        (0..3).for_each(|record| ring.push([record + 1; 4]));
+        reader.join().unwrap();
+        assert_eq!((ring.oldest(), ring.head()), (2, 3));
+        assert_eq!(ring.read(2), Some([3; 4]));
+        assert_eq!(ring.read(1), None);
     });
 }
 
