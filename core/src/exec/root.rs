@@ -124,7 +124,8 @@ impl<'f> RootRun<'f> {
         task.core().busy.set(busy);
         task.header().refs.begin(task.header().refs.count() + 2);
         task.header().home.store(core::ptr::from_ref(worker).cast_mut(), crate::atomics::Ordering::Relaxed);
-        task.header().state.publish(crate::task::state::PINNED);
+        // Its run has a reference of its own.
+        task.header().state.publish(state::PINNED | state::DETACHED);
         worker.queue.push(task);
         Self { worker, task, body, future: PhantomData, not_send: PhantomData }
     }

@@ -50,11 +50,15 @@ impl Worker {
         }
     }
 
-    /// SHARE-4, right behind the step that started a task.
+    /// SHARE-4, right behind a start, which was a step of the task's word or only a look (STATE-7).
     #[inline]
-    pub(crate) fn call_behind_step(&'static self) {
+    pub(crate) fn call_behind_start(&'static self, stepped: bool) {
         if self.ring.len() >= ALONE {
-            self.scheduler().notify_behind_step();
+            if stepped {
+                self.scheduler().notify_behind_step();
+            } else {
+                self.scheduler().notify();
+            }
         }
     }
 

@@ -133,7 +133,7 @@ impl Worker {
     pub(super) fn run<const SHARED: bool>(&'static self, task: TaskRef) -> bool {
         let before = task.header().state.start();
         if SHARED {
-            self.call_behind_step();
+            self.call_behind_start(before & state::QUEUED != 0);
         }
         let running = Running { worker: self, task, stopping: before & state::ABORTED != 0 };
         self.task.set(task.0);

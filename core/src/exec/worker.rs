@@ -368,7 +368,7 @@ impl Worker {
         {
             return Some(slot);
         }
-        if taken.get() >= self.spares_per_task.get() {
+        if u32::from(taken.get()) >= self.spares_per_task.get().min(u16::MAX.into()) {
             return None;
         }
         let slot = spares.iter().find(nobodys)?;

@@ -3,7 +3,7 @@
 //! A list under a spin lock, whose links lie in the tasks, so it cannot be full. Whoever takes, takes a batch,
 //! so the lock is taken once for many tasks.
 //!
-//! INJECT-1: the list is touched under the lock only; a task in it is QUEUED and its `next` is the list's
+//! INJECT-1: the list is touched under the lock only; a task in it is RUNNING (STATE-6) and its `next` is the list's
 //! (STATE-3). INJECT-2: `len` is written under the lock; without it, it is a hint, which the parking
 //! handshake makes sure of (PARK-1).
 

@@ -5,7 +5,7 @@ use crate::task::{Header, TaskRef};
 use core::cell::Cell;
 use core::ptr;
 
-/// LOCAL-1: a task in it is QUEUED and its `next` belongs to this list (STATE-3).
+/// LOCAL-1: a task in it is RUNNING (STATE-6) and its `next` belongs to this list (STATE-3).
 #[derive(Debug)]
 pub(crate) struct LocalQueue {
     head: Cell<*const Header>,

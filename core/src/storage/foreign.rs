@@ -15,7 +15,7 @@
 
 use super::Reason;
 use super::table::{TaskTable, give_back, nothing, place_of};
-use crate::task::{BODY_DONE, BODY_PENDING, Header, JoinHandle, TaskRef, TaskVtable, busy_beyond};
+use crate::task::{BODY_DONE, BODY_PENDING, Header, Holder, JoinHandle, TaskRef, TaskVtable, busy_beyond};
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
@@ -69,7 +69,7 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
         let (claimed, worker) = self.claim()?;
         let task = claimed.task;
         // SAFETY: the vtable is a foreign body's, which stays until `release`.
-        unsafe { claimed.publish(worker, const { &vtable::<K>() }, body.as_ptr().cast(), 2, 0) };
+        unsafe { claimed.publish(worker, const { &vtable::<K>() }, body.as_ptr().cast(), Holder::Join, 0) };
         Ok(JoinHandle::new(task, NonNull::dangling().as_ptr()))
     }
 }

@@ -8,7 +8,7 @@ use super::stack_body::{StackBody, Stage};
 use super::table::TaskTable;
 use super::{Exhausted, Reason};
 use crate::exec::{Budget, Executor};
-use crate::task::{AbortHandle, state};
+use crate::task::{AbortHandle, Holder, state};
 use core::cell::Cell;
 use core::future::Future;
 use core::marker::PhantomData;
@@ -139,7 +139,15 @@ impl<'scope> Scope<'scope, '_> {
         let vtable = const { &StackBody::<F>::vtable::<K, false>() };
         // SAFETY: the vtable is this body's; SCOPE-1 keeps it until its future is gone, after which the vtable
         // does not look at it. One reference for the runner, one for the handle.
-        unsafe { claimed.publish(worker, vtable, ptr::from_ref(body).cast_mut().cast(), 2, state::PINNED) };
+        unsafe {
+            claimed.publish(
+                worker,
+                vtable,
+                ptr::from_ref(body).cast_mut().cast(),
+                Holder::Counted,
+                state::PINNED,
+            )
+        };
         Ok(ScopedHandle { handle: AbortHandle::of(task), scope: PhantomData })
     }
 }

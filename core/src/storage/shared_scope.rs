@@ -9,7 +9,7 @@ use super::scope::{ScopeDriver, wait_for};
 use super::stack_body::{StackBody, Stage};
 use super::table::TaskTable;
 use super::{Exhausted, Reason};
-use crate::task::TaskRef;
+use crate::task::{Holder, TaskRef};
 use core::cell::Cell;
 use core::future::Future;
 use core::marker::PhantomData;
@@ -136,7 +136,7 @@ impl<'scope> SharedScope<'scope, '_> {
         let vtable = const { &StackBody::<F>::vtable::<K, true>() };
         // SAFETY: the vtable is this body's; SCOPE-1 keeps it until its future is gone, after which the vtable
         // does not look at it. One reference for the runner, one for the scope (SCOPE-4).
-        unsafe { claimed.publish(worker, vtable, ptr::from_ref(body).cast_mut().cast(), 2, 0) };
+        unsafe { claimed.publish(worker, vtable, ptr::from_ref(body).cast_mut().cast(), Holder::Counted, 0) };
         Ok(SharedHandle { task, scope: PhantomData })
     }
 }

@@ -9,7 +9,7 @@ use super::alloc::{BodyAlloc, Exhausted, Reason};
 use crate::exec::{Worker, current};
 use crate::op::Slot;
 use crate::task::{
-    BODY_DONE, Body, Header, JoinHandle, PoolControl, PoolInfo, PoolMemory, TaskCore, TaskRef,
+    BODY_DONE, Body, Header, Holder, JoinHandle, PoolControl, PoolInfo, PoolMemory, TaskCore, TaskRef,
 };
 use crate::task::{Lane, TaskVtable, busy_beyond, register, state};
 use core::alloc::Layout;
@@ -71,7 +71,7 @@ impl<const K: usize> Claimed<K> {
         worker: &'static Worker,
         vtable: &'static TaskVtable,
         place: *mut (),
-        refs: u32,
+        holder: Holder,
         kind: u32,
     ) {
         let (task, control) = (self.task, self.control);
@@ -82,7 +82,7 @@ impl<const K: usize> Claimed<K> {
             (*block).place.set(place);
             (*block).control.set(Some(control));
         }
-        task.publish_on(worker, vtable, refs, kind);
+        task.publish_on(worker, vtable, holder, kind);
     }
 }
 
@@ -242,7 +242,7 @@ impl<const N: usize, const K: usize> TaskTable<N, K> {
         let task = claimed.task;
         let vtable = const { &ArenaBody::<F, A>::vtable::<K>() };
         // SAFETY: the vtable is this body's, and it stays until `release`.
-        unsafe { claimed.publish(worker, vtable, place.as_ptr().cast(), 2, kind) };
+        unsafe { claimed.publish(worker, vtable, place.as_ptr().cast(), Holder::Join, kind) };
         // SAFETY: the body lies there.
         let output = unsafe { (*place.as_ptr()).body.get() };
         Ok(JoinHandle::new(task, output.cast()))

@@ -2,9 +2,11 @@
 
 use super::header::TaskRef;
 use super::state;
+use crate::atomics::Ordering;
 use crate::exec::Worker;
 use crate::op::{FREE, IN_FLIGHT, READY, REQ_DROP, Slot};
 use crate::sync::rest_while;
+use core::task::Waker;
 
 /// The body has ended; the runner's last steps. On the task's thread.
 pub(crate) fn finish(worker: &'static Worker, task: TaskRef) {
@@ -13,15 +15,37 @@ pub(crate) fn finish(worker: &'static Worker, task: TaskRef) {
         take_back_slots(worker, task);
     }
     let before = header.state.done();
+    if before & state::DETACHED != 0 {
+        finish_alone(task, before);
+    } else if before & state::JOIN_WAKER != 0 {
+        // SAFETY: JOIN-2: done has found the bit.
+        let waker = unsafe { take_join_waker(task) };
+        // JOIN-3: the last access.
+        task.core().left.store(true, Ordering::Release);
+        waker.wake();
+    }
+}
+
+/// There is no handle: output, waker and reference are the runner's, whose done has found this word.
+#[inline]
+fn finish_alone(task: TaskRef, before: u32) {
+    // JOIN-1; behind the foreign code.
     let _last = Unref(task);
-    if before & state::DETACHED != 0 && before & state::NO_OUTPUT == 0 {
+    // SAFETY: JOIN-2: done has found the bit.
+    let _waker = (before & state::JOIN_WAKER != 0).then(|| unsafe { take_join_waker(task) });
+    if before & state::NO_OUTPUT == 0 {
         // SAFETY: BODY-2; DETACHED came before done, so the output is the runner's.
         unsafe { (task.vtable().drop_output)(task.0) };
     }
-    if before & state::JOIN_WAKER != 0 {
-        // SAFETY: JOIN-2: after done the cell is only read, until release.
-        unsafe { (*task.core().join.get()).assume_init_ref() }.wake_by_ref();
-    }
+}
+
+/// Takes the waker out of the join cell.
+///
+/// # Safety
+/// JOIN-2: the caller is the runner, whose done has found JOIN_WAKER; once.
+unsafe fn take_join_waker(task: TaskRef) -> Waker {
+    // SAFETY: by this function's contract.
+    unsafe { (*task.core().join.get()).assume_init_read() }
 }
 
 /// Gives a reference back also when foreign code panics.
@@ -92,14 +116,7 @@ pub(crate) fn unref(task: TaskRef) {
 }
 
 fn release(task: TaskRef) {
-    let word = task.header().state.load();
-    debug_assert_eq!(word & state::LIVE, 0);
-    let waker = (word & state::JOIN_WAKER != 0).then(|| {
-        // SAFETY: JOIN-2: at zero references nobody else looks.
-        unsafe { (*task.core().join.get()).assume_init_read() }
-    });
+    debug_assert_eq!(task.header().state.load() & state::LIVE, 0);
     // SAFETY: REFS-2.
     unsafe { (task.vtable().release)(task.0) };
-    // Foreign code, after the last look at the block.
-    drop(waker);
 }

@@ -8,7 +8,8 @@
 //! | `home` | written by the claimer and the runner, read by whoever won the queue place (STATE-3) |
 //! | `busy`, `spares` | the runner, while RUNNING, at whatever worker: the queue place carries one runner's writes to the next; `busy` also the claimer, before publish |
 //! | `queued_at` | the owner of the queue place, then the runner; what an observer measures a wait from |
-//! | `join` | the join handle while JOIN_WAKER is clear or the task is LIVE; after done only read |
+//! | `join` | the join handle while JOIN_WAKER is clear; whoever JOIN-2 names while it is set |
+//! | `left` | set by the runner, read and cleared by the join handle (JOIN-3); so it is clear in a free block |
 //!
 //! TASK-1 (R1): headers are `'static` and are never freed, only reused. A waker is an uncounted pointer
 //! to one; a stale wake is a spurious poll. TASK-2: zeroed memory is a free task. TASK-3: slots lie right
@@ -19,7 +20,7 @@ use super::refs::Refs;
 use super::state::{self, Place, StateWord};
 use super::vtable::TaskVtable;
 use crate::ahead;
-use crate::atomics::{AtomicPtr, Ordering};
+use crate::atomics::{AtomicBool, AtomicPtr, Ordering};
 use crate::exec::{Target, Worker, current};
 use crate::observe::hook;
 use crate::op::Slot;
@@ -46,7 +47,8 @@ pub struct TaskCore {
     pub(crate) header: Header,
     pub(crate) busy: Cell<u64>,
     pub(crate) join: UnsafeCell<MaybeUninit<Waker>>,
-    pub(crate) spares: Cell<u32>,
+    pub(crate) spares: Cell<u16>,
+    pub(crate) left: AtomicBool,
     #[cfg(feature = "trace")]
     pub(crate) queued_at: Cell<u32>,
 }
@@ -89,6 +91,7 @@ impl TaskCore {
             spares: Cell::new(0),
             #[cfg(feature = "trace")]
             queued_at: Cell::new(0),
+            left: AtomicBool::new(false),
         }
     }
 }
@@ -97,6 +100,15 @@ impl Default for TaskCore {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Who holds a published task beside its runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A join handle, which shares the runner's reference (JOIN-1).
+    Join,
+    /// Whoever has a reference of its own; there is no join handle.
+    Counted,
 }
 
 /// A one-word handle to a task's header; uncounted (TASK-1).
@@ -209,27 +221,32 @@ impl TaskRef {
         self.header().vtable.get().map_or("(free)", |v| v.name)
     }
 
-    /// Makes a claimed task live and queues it on this thread's worker, with so many references. One whose kind is not
-    /// pinned may move to the other workers.
+    /// Makes a claimed task live and queues it on this thread's worker. One whose kind is not pinned may move to the
+    /// other workers.
     #[inline]
     pub(crate) fn publish_on(
         self,
         worker: &'static Worker,
         vtable: &'static TaskVtable,
-        refs: u32,
+        holder: Holder,
         kind: u32,
     ) {
         match kind {
             0 if worker.shares() => {
-                self.publish(worker, vtable, refs, 0);
+                self.publish(worker, vtable, holder, 0);
                 worker.push_shared(self);
             }
             0 => {
-                self.publish(worker, vtable, refs, state::PINNED);
+                self.publish(worker, vtable, holder, state::PINNED);
                 worker.queue.push(self);
             }
             _ => {
-                self.publish(worker, vtable, refs, if worker.shares() { kind } else { state::pinned(kind) });
+                self.publish(
+                    worker,
+                    vtable,
+                    holder,
+                    if worker.shares() { kind } else { state::pinned(kind) },
+                );
                 worker.push(self);
             }
         }
@@ -240,12 +257,12 @@ impl TaskRef {
         self,
         target: Target,
         vtable: &'static TaskVtable,
-        refs: u32,
+        holder: Holder,
         kind: u32,
     ) {
         let Target { worker, pinned } = target;
         let kind = if pinned { state::pinned(kind) } else { kind };
-        self.publish(worker, vtable, refs, kind);
+        self.publish(worker, vtable, holder, kind);
         if state::is_pinned(kind) {
             worker.post_task(self);
         } else {
@@ -254,14 +271,18 @@ impl TaskRef {
     }
 
     #[inline]
-    fn publish(self, worker: &'static Worker, vtable: &'static TaskVtable, refs: u32, kind: u32) {
+    fn publish(self, worker: &'static Worker, vtable: &'static TaskVtable, holder: Holder, kind: u32) {
         let header = self.header();
         header.vtable.set(Some(vtable));
         self.core().busy.set(vtable.busy);
+        let (refs, detached) = match holder {
+            Holder::Join => (1, 0),
+            Holder::Counted => (2, state::DETACHED),
+        };
         header.refs.begin(refs);
         header.home.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Relaxed);
         hook::published(self, worker, vtable);
-        header.state.publish(kind);
+        header.state.publish(kind | detached);
     }
 
     /// The same by the owner of the queue place, wherever this thread is.

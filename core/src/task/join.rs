@@ -1,12 +1,19 @@
 //! Waiting for a task, and ending it.
 //!
-//! JOIN-1: the one join handle of an activation holds a reference, so the header and the output stay.
+//! JOIN-1: the runner and the one join handle of an activation hold one reference together, so the header and the output
+//! stay. It is the handle's to give back if it finds the task done, and the runner's if done finds DETACHED; the other
+//! one touches nothing of the block behind that, but as JOIN-3 says.
 //! JOIN-2: the join cell belongs to the handle while JOIN_WAKER is clear; setting the bit lends it to the
-//! runner; after done everyone only reads it, and the release drops what lies in it.
+//! runner, and everyone only reads it; a done that finds the bit makes it the runner's, which takes the waker out.
+//! JOIN-3: a runner whose done has found JOIN_WAKER and no DETACHED sets `left` behind that taking: its last access, with no
+//! foreign code before it. A handle that finds the task done with JOIN_WAKER waits for `left`, and clears it, before it
+//! gives the reference back.
 
 use super::header::TaskRef;
 use super::state::{DETACHED, JOIN_WAKER, LIVE, NO_OUTPUT, PANICKED};
 use super::unref;
+use crate::atomics::Ordering;
+use crate::sync::rest_while;
 use core::future::Future;
 use core::marker::PhantomData;
 use core::pin::Pin;
@@ -97,11 +104,22 @@ impl<T> JoinHandle<T> {
     pub fn detach(self) {}
 
     fn take(&mut self, word: u32) -> Result<T, JoinError> {
-        let outcome = outcome(word);
-        // SAFETY: BODY-2; the handle forgets the task right after.
-        let output = outcome.map(|()| unsafe { self.output.read() });
-        unref(TaskRef(core::mem::replace(&mut self.task, core::ptr::null())));
+        let task = TaskRef(core::mem::replace(&mut self.task, core::ptr::null()));
+        wait_for_runner(task, word);
+        // SAFETY: BODY-2; the handle has forgotten the task.
+        let output = outcome(word).map(|()| unsafe { self.output.read() });
+        unref(task);
         output
+    }
+}
+
+/// JOIN-3, by the handle of a task that is done, with this word.
+#[inline]
+fn wait_for_runner(task: TaskRef, word: u32) {
+    if word & JOIN_WAKER != 0 {
+        let left = &task.core().left;
+        rest_while(|| !left.load(Ordering::Acquire));
+        left.store(false, Ordering::Relaxed);
     }
 }
 
@@ -155,11 +173,20 @@ impl<T> Drop for JoinHandle<T> {
             return;
         }
         let task = TaskRef(self.task);
-        let word = task.header().state.detach();
-        debug_assert_eq!(word & DETACHED, 0);
+        let state = &task.header().state;
+        let mut word = state.load();
+        if word & LIVE != 0 {
+            word = state.detach();
+            debug_assert_eq!(word & DETACHED, 0);
+        }
+        if word & LIVE != 0 {
+            // JOIN-1: the rest is the runner's.
+            return;
+        }
+        wait_for_runner(task, word);
         let release = Release(task);
-        if word & (LIVE | NO_OUTPUT) == 0 {
-            // SAFETY: BODY-2: done came before DETACHED, so the output is the handle's.
+        if word & NO_OUTPUT == 0 {
+            // SAFETY: BODY-2: done came first, so the output is the handle's.
             unsafe { self.output.cast_mut().drop_in_place() };
         }
         drop(release);

@@ -81,6 +81,7 @@ pub use {
 pub(crate) use {
     body::Body,
     finish::{finish, unref},
+    header::Holder,
     pool::{PoolControl, PoolInfo},
     registry::{abort_where, for_each_task, register},
     vtable::{BODY_DONE, BODY_PENDING, busy_beyond},

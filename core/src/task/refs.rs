@@ -1,4 +1,4 @@
-//! The count of a task: its runner, its join and abort handles, and what R7 pins.
+//! The count of a task: one for its runner and join handle together (JOIN-1), its abort handles, and what R7 pins.
 //!
 //! REFS-1: a reference is made from a reference, never from zero, except by the publisher of a claimed
 //! block. REFS-2: whoever takes the count from one to zero releases the block, exactly once.

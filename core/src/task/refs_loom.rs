@@ -14,6 +14,7 @@ struct Block {
     join: Plain,
     woken: AtomicU32,
     releases: AtomicU32,
+    left: AtomicU32,
 }
 
 impl Block {
@@ -26,6 +27,7 @@ impl Block {
             join: Plain::new(0),
             woken: AtomicU32::new(0),
             releases: AtomicU32::new(0),
+            left: AtomicU32::new(0),
         };
         block.refs.begin(refs);
         block.word.publish(0);
@@ -38,6 +40,12 @@ impl Block {
         self.output.set(99);
         self.join.set(99);
         assert_eq!(self.releases.fetch_add(1, Ordering::Relaxed), 0, "released twice");
+    }
+
+    /// By whoever it belongs to (BODY-2).
+    fn drop_output(&self) {
+        assert_eq!(self.output.get(), 42);
+        self.output.set(43);
     }
 
     fn unref(&self) {
@@ -131,18 +139,40 @@ fn a_last_reference_seen_without_acquire_releases_too_early() {
 fn finish(block: &Block) {
     block.output.set(42);
     let before = block.word.done();
-    if before & JOIN_WAKER != 0 {
-        block.woken.store(block.join.get(), Ordering::Relaxed);
+    if before & DETACHED != 0 {
+        if before & JOIN_WAKER != 0 {
+            block.join.get();
+        }
+        block.drop_output();
+        block.unref();
+    } else if before & JOIN_WAKER != 0 {
+        let waker = block.join.get();
+        block.left.store(1, Ordering::Release);
+        block.woken.store(waker, Ordering::Relaxed);
     }
-    block.unref();
 }
 
-/// Takes the output when the task is done, as `join.rs` does it; the cell's value otherwise.
+/// JOIN-3.
+fn wait_for_runner(block: &Block, word: u32) {
+    if word & JOIN_WAKER != 0 {
+        while block.left.load(Ordering::Acquire) == 0 {
+            thread::yield_now();
+        }
+        block.left.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Takes the output when the task is done, as `join.rs` does it; false when its waker lies in the cell.
 fn poll_join(block: &Block, waker: u32) -> bool {
+    poll_join_with(block, waker, wait_for_runner)
+}
+
+fn poll_join_with(block: &Block, waker: u32, wait: fn(&Block, u32)) -> bool {
     loop {
         let word = block.word.load();
         if word & LIVE == 0 {
-            assert_eq!(block.output.get(), 42);
+            wait(block, word);
+            block.drop_output();
             block.unref();
             return true;
         }
@@ -163,15 +193,10 @@ fn poll_join(block: &Block, waker: u32) -> bool {
 
 fn join(runner: fn(&Block), poll: fn(&Block, u32) -> bool) {
     explore(move || {
-        let block = Block::running(2);
+        let block = Block::running(1);
         let joiner = {
             let block = block.clone();
-            thread::spawn(move || {
-                if !poll(&block, 1) && !poll(&block, 2) {
-                    return true;
-                }
-                false
-            })
+            thread::spawn(move || !poll(&block, 1) && !poll(&block, 2))
         };
         runner(&block);
         if joiner.join().unwrap() {
@@ -179,6 +204,7 @@ fn join(runner: fn(&Block), poll: fn(&Block, u32) -> bool) {
             assert!(poll(&block, 2));
         }
         assert_eq!(block.releases.load(Ordering::Relaxed), 1, "releases");
+        assert_eq!(block.left.load(Ordering::Relaxed), 0, "the next activation's mark");
     });
 }
 
@@ -189,18 +215,23 @@ fn a_joiner_gets_the_output_or_its_last_waker_is_woken() {
 
 #[test]
 #[should_panic]
-fn a_join_waker_read_after_done_without_a_reference_is_somebody_elses() {
+fn a_join_waker_read_after_the_runner_has_left_is_somebody_elses() {
     join(
         |block| {
             block.output.set(42);
-            let before = block.word.done();
-            block.unref();
-            if before & JOIN_WAKER != 0 {
+            if block.word.done() & JOIN_WAKER != 0 {
+                block.left.store(1, Ordering::Release);
                 block.woken.store(block.join.get(), Ordering::Relaxed);
             }
         },
         poll_join,
     );
+}
+
+#[test]
+#[should_panic]
+fn a_joiner_that_does_not_wait_for_the_runner_takes_the_waker_from_under_it() {
+    join(finish, |block, waker| poll_join_with(block, waker, |_, _| {}));
 }
 
 #[test]
@@ -212,6 +243,72 @@ fn a_join_waker_replaced_without_taking_the_cell_back_is_read_half_written() {
         }
         block.join.set(waker);
         !block.word.set_join_waker() && poll_join(block, waker)
+    });
+}
+
+/// JOIN-1: a handle that has perhaps left a waker goes, beside the end of the task and an aborter, as `join.rs` does it.
+fn detach(left_a_waker: bool, drop_handle: fn(&Block)) {
+    explore(move || {
+        let block = Block::running(2);
+        if left_a_waker {
+            block.join.set(1);
+            assert!(block.word.set_join_waker());
+        }
+        let others = [drop_handle, |block: &Block| block.unref()].map(|other| {
+            let block = block.clone();
+            thread::spawn(move || other(&block))
+        });
+        finish(&block);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(block.releases.load(Ordering::Relaxed), 1, "releases");
+        assert_eq!(block.left.load(Ordering::Relaxed), 0, "the next activation's mark");
+    });
+}
+
+fn drop_handle(block: &Block) {
+    let mut word = block.word.load();
+    if word & LIVE != 0 {
+        word = block.word.detach();
+    }
+    if word & LIVE != 0 {
+        return;
+    }
+    wait_for_runner(block, word);
+    block.drop_output();
+    block.unref();
+}
+
+#[test]
+fn a_handle_that_goes_or_the_runner_gives_their_reference_back() {
+    detach(false, drop_handle);
+}
+
+#[test]
+fn a_handle_that_goes_leaves_its_waker_to_the_runner() {
+    detach(true, drop_handle);
+}
+
+#[test]
+#[should_panic]
+fn a_handle_that_goes_by_what_it_saw_before_its_step_releases_twice_or_never() {
+    detach(false, |block| {
+        let word = block.word.load();
+        block.word.detach();
+        if word & LIVE == 0 {
+            block.drop_output();
+            block.unref();
+        }
+    });
+}
+
+#[test]
+#[should_panic]
+fn a_handle_that_gives_back_a_reference_of_its_own_releases_too_early() {
+    detach(false, |block| {
+        block.word.detach();
+        block.unref();
     });
 }
 

@@ -1,6 +1,6 @@
 //! Starting a task in a block of its pool.
 
-use super::header::{Header, TaskRef};
+use super::header::{Header, Holder, TaskRef};
 use super::join::JoinHandle;
 use super::pool::{PoolControl, PoolInfo, PoolMemory};
 use super::reserve::Reserve;
@@ -108,7 +108,7 @@ impl<A, T> Reservation<A, T> {
         unsafe { (pool.write)(task.0, args) };
         core::mem::forget(self);
         if pool.info.kind == 0 {
-            task.publish_on(worker, &pool.info.vtable, 2, 0);
+            task.publish_on(worker, &pool.info.vtable, Holder::Join, 0);
         } else {
             publish_other(task, worker, pool.info);
         }
@@ -130,7 +130,7 @@ impl<A, T> Reservation<A, T> {
         // SAFETY: as in `spawn`.
         unsafe { (pool.write)(task.0, args) };
         core::mem::forget(self);
-        task.publish_from_outside(target, &pool.info.vtable, 2, pool.info.kind);
+        task.publish_from_outside(target, &pool.info.vtable, Holder::Join, pool.info.kind);
         Ok(pool.handle(task))
     }
 }
@@ -139,7 +139,7 @@ impl<A, T> Reservation<A, T> {
 /// register.
 #[inline(never)]
 fn publish_other(task: TaskRef, worker: &'static Worker, info: &'static PoolInfo) {
-    task.publish_on(worker, &info.vtable, 2, info.kind);
+    task.publish_on(worker, &info.vtable, Holder::Join, info.kind);
 }
 
 impl<A, T> Drop for Reservation<A, T> {

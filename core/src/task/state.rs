@@ -2,13 +2,13 @@
 //!
 //! | step | instruction | yours when |
 //! |---|---|---|
-//! | publish | store of `LIVE \| QUEUED \| RUNNING \| CLAIMED \| kind` | always: the block is claimed and unpublished |
+//! | publish | store of `LIVE \| RUNNING \| CLAIMED \| kind`, and DETACHED for a task without a join handle | always: the block is claimed and unpublished |
 //! | wake | `fetch_or(QUEUED \| RUNNING)` | it was LIVE and neither QUEUED nor RUNNING |
 //! | abort | `fetch_or(ABORTED \| QUEUED \| RUNNING)` | the same test |
-//! | start | QUEUED off, `fetch_sub(QUEUED)` | always: only the owner of the queue place starts |
+//! | start | QUEUED off, `fetch_sub(QUEUED)`; nothing where QUEUED is not seen | always: only the owner of the queue place starts |
 //! | pending | RUNNING off, `fetch_sub(RUNNING)`; nothing where QUEUED is seen | QUEUED came meanwhile: the runner enqueues it |
 //! | done | LIVE and RUNNING off, `fetch_sub(LIVE + RUNNING)` | always: the runner |
-//! | detach | `fetch_or(DETACHED)` | LIVE was clear: the handle drops the output |
+//! | detach | `fetch_or(DETACHED)` | LIVE was clear: the handle drops the output, and gives the reference back (JOIN-1) |
 //! | free | store of zero | always: at zero references only stale wakers look |
 //!
 //! The runner's steps know the bits that they change, and nobody else changes those: so they are sums, which a
@@ -26,6 +26,8 @@
 //! nobody but a start takes away, enqueues the task without a step. One that sees it only in its own step, which took
 //! RUNNING away, sets it again; until then QUEUED keeps the wakers off. The queue carries the poll's writes to the next
 //! runner, the start those of the wakers.
+//! STATE-7: a new task is RUNNING in its queue, without QUEUED. So its first start takes no step, unless somebody has
+//! woken or aborted it meanwhile; whoever comes behind that look sets QUEUED, which the poll's pending sees.
 
 use crate::atomics::{AtomicU32, Ordering, const_unless_loom, overwrite};
 
@@ -43,7 +45,8 @@ pub const PINNED: u32 = 4;
 
 /// Has a body that wants to be polled; the inverse of "done".
 pub const LIVE: u32 = 1 << 3;
-/// In a queue, or about to be put there by whoever set it.
+/// Woken or aborted since it was started or published: in a queue, or about to be put there by whoever set this or
+/// runs it.
 pub const QUEUED: u32 = 1 << 4;
 /// Being polled, or in the queue (STATE-6).
 pub const RUNNING: u32 = 1 << 5;
@@ -53,7 +56,7 @@ pub const CLAIMED: u32 = 1 << 6;
 pub const ABORTED: u32 = 1 << 7;
 /// The join cell holds a waker.
 pub const JOIN_WAKER: u32 = 1 << 8;
-/// The join handle is gone: the runner drops the output.
+/// There is no join handle, or none any more: the runner drops the output.
 pub const DETACHED: u32 = 1 << 9;
 /// It ended without an output.
 pub const NO_OUTPUT: u32 = 1 << 10;
@@ -105,11 +108,11 @@ impl StateWord {
         self.0.load(Ordering::Acquire)
     }
 
-    /// The block has a body, of this [`KIND`]: the caller enqueues it.
+    /// The block has a body, of this [`KIND`], and [`DETACHED`] if there is no join handle: the caller enqueues it.
     #[inline]
     pub fn publish(&self, kind: u32) {
-        debug_assert!(kind <= PINNED);
-        overwrite(&self.0, LIVE | QUEUED | RUNNING | CLAIMED | kind);
+        debug_assert!(kind & !DETACHED <= PINNED);
+        overwrite(&self.0, LIVE | RUNNING | CLAIMED | kind);
     }
 
     /// Where to enqueue, when the caller owns the queue place and must do so.
@@ -126,11 +129,14 @@ impl StateWord {
         place(self.0.fetch_or(ABORTED | QUEUED | RUNNING, Ordering::AcqRel))
     }
 
-    /// From the queue to running; returns the word before.
+    /// From the queue to running; returns the word before. It was a step if QUEUED is in there (STATE-7).
     #[inline]
     pub fn start(&self) -> u32 {
-        let before = self.0.fetch_sub(QUEUED, Ordering::AcqRel);
-        debug_assert_eq!(before & (LIVE | QUEUED | RUNNING), LIVE | QUEUED | RUNNING);
+        let mut before = self.0.load(Ordering::Acquire);
+        if before & QUEUED != 0 {
+            before = self.0.fetch_sub(QUEUED, Ordering::AcqRel);
+        }
+        debug_assert_eq!(before & (LIVE | RUNNING), LIVE | RUNNING);
         before
     }
 

@@ -37,6 +37,13 @@ impl Task {
         task
     }
 
+    /// In the queue, and woken there.
+    fn woken() -> Arc<Self> {
+        let task = Self::published();
+        assert!(task.word.wake().is_none());
+        task
+    }
+
     /// Published, run once, and waiting.
     fn idle() -> Arc<Self> {
         let task = Self::published();
@@ -54,9 +61,9 @@ impl Task {
 }
 
 /// The runner polls until nothing has woken it; then the one who won the place polls once more.
-fn last_news(wake: fn(&Task) -> bool) {
+fn last_news(task: fn() -> Arc<Task>, wake: fn(&Task) -> bool) {
     explore(move || {
-        let task = Task::published();
+        let task = task();
         let waker = {
             let task = task.clone();
             thread::spawn(move || {
@@ -77,19 +84,25 @@ fn last_news(wake: fn(&Task) -> bool) {
 
 #[test]
 fn the_poll_after_a_wake_sees_the_wakers_writes() {
-    last_news(|task| task.word.wake().is_some());
+    last_news(Task::woken, |task| task.word.wake().is_some());
+}
+
+/// STATE-7.
+#[test]
+fn the_first_poll_or_the_one_behind_it_sees_the_wakers_writes() {
+    last_news(Task::published, |task| task.word.wake().is_some());
 }
 
 #[test]
 #[should_panic(expected = "did not see")]
 fn a_wake_that_returns_early_on_a_plain_load_loses_its_writes() {
-    last_news(|task| task.word.load() & QUEUED == 0 && task.word.wake().is_some());
+    last_news(Task::woken, |task| task.word.load() & QUEUED == 0 && task.word.wake().is_some());
 }
 
 #[test]
 #[should_panic(expected = "did not see")]
 fn a_wake_that_leaves_a_running_task_alone_is_lost() {
-    last_news(|task| task.word.load() & RUNNING == 0 && task.word.wake().is_some());
+    last_news(Task::woken, |task| task.word.load() & RUNNING == 0 && task.word.wake().is_some());
 }
 
 /// STATE-6: what a runner does that has polled, beside a waker; true when it polls again.
@@ -125,6 +138,65 @@ fn a_runner_that_looks_for_a_wake_and_then_goes_loses_the_one_in_between() {
             word.fetch_and(!RUNNING, Ordering::AcqRel);
         }
         again
+    });
+}
+
+/// STATE-7: a new task's first start and poll, beside a waker; the seeded bugs have another start.
+fn first_start(start: fn(&AtomicU32)) {
+    explore(move || {
+        let word = Arc::new(AtomicU32::new(LIVE | RUNNING));
+        let news = Arc::new(AtomicU32::new(0));
+        let waker = {
+            let (word, news) = (word.clone(), news.clone());
+            thread::spawn(move || {
+                news.store(7, Ordering::Relaxed);
+                raw_wake(&word)
+            })
+        };
+        start(&word);
+        let mut seen = news.load(Ordering::Relaxed);
+        while word.fetch_sub(RUNNING, Ordering::AcqRel) & QUEUED != 0 {
+            word.fetch_or(RUNNING, Ordering::AcqRel);
+            word.fetch_sub(QUEUED, Ordering::AcqRel);
+            seen = news.load(Ordering::Relaxed);
+        }
+        if waker.join().unwrap() {
+            seen = news.load(Ordering::Relaxed);
+        }
+        assert_eq!(seen, 7, "the last poll did not see what came before the wake");
+    });
+}
+
+#[test]
+#[should_panic(expected = "did not see")]
+fn a_first_start_that_stores_its_word_loses_a_wake() {
+    first_start(|word| word.store(LIVE | RUNNING, Ordering::Release));
+}
+
+#[test]
+#[should_panic(expected = "did not see")]
+fn a_first_start_that_takes_a_wake_off_without_acquire_loses_its_writes() {
+    first_start(|word| {
+        if word.load(Ordering::Relaxed) & QUEUED != 0 {
+            word.fetch_sub(QUEUED, Ordering::Relaxed);
+        }
+    });
+}
+
+/// STATE-7: an abort meets a task that was never started.
+#[test]
+fn an_abort_of_a_new_task_stops_it_before_or_after_its_first_poll() {
+    explore(|| {
+        let task = Task::published();
+        let aborter = {
+            let task = task.clone();
+            thread::spawn(move || task.word.abort().is_some())
+        };
+        while run(&task) {}
+        if aborter.join().unwrap() {
+            assert!(!run(&task), "it stops");
+        }
+        assert_eq!(task.word.load() & LIVE, 0, "the abort is lost");
     });
 }
 
@@ -416,7 +488,8 @@ fn a_publish_beside_a_stale_wake_enqueues_once() {
         task.body.set(7);
         task.word.publish(0);
         assert!(!stale.join().unwrap(), "a stale wake owns nothing while the publisher does");
-        assert_eq!(task.word.start(), LIVE | QUEUED | RUNNING | CLAIMED);
+        assert_eq!(task.word.start() & !QUEUED, LIVE | RUNNING | CLAIMED);
+        assert_eq!(task.word.load(), LIVE | RUNNING | CLAIMED, "it runs");
     });
 }
 
