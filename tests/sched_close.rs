@@ -1,11 +1,12 @@
 //! A close beside wakes and spawns on plain threads, which may have a task's place in the queue in their hands.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Poll, Waker};
 use std::thread;
 use unboxed::event_loop::scripted::ScriptedLoop;
-use unboxed::exec::{Budget, Executor, Remote, WorkerStorage};
+use unboxed::exec::{Budget, Executor, Idle, Mode, Remote, SchedulerStorage, WorkerStorage};
 use unboxed::sync::{Mutex, Threads};
 
 // Of ours, which are instrumented where a sanitizer looks.
@@ -99,4 +100,47 @@ fn wakes_and_spawns_beside_a_close_lose_no_block() {
         },
     );
     assert!(SPAWNED.load(Ordering::Relaxed) > 0);
+}
+
+/// The message of the panic that this ends with.
+fn panic_of(f: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("it is refused");
+    panic
+        .downcast_ref::<&str>()
+        .map_or_else(|| panic.downcast_ref::<String>().unwrap().clone(), ToString::to_string)
+}
+
+#[test]
+fn a_worker_that_runs_cannot_be_made_absent() {
+    static WORKERS: SchedulerStorage<2, 1, 0> = SchedulerStorage::new();
+    static LOOPS: [ScriptedLoop<8>; 2] = [const { ScriptedLoop::new() }; 2];
+    for _ in 0..2 {
+        WORKERS.open(2, Mode::Stealing, Idle::Sleep).unwrap();
+        let one = WORKERS.start(0, &LOOPS[0], 0).unwrap();
+        for _ in 0..2 {
+            WORKERS.absent(0);
+            WORKERS.absent(1);
+        }
+        // Absent is absent until the storage is opened again, which it cannot be while worker 0 runs.
+        assert!(WORKERS.start(1, &LOOPS[1], 0).is_err());
+        WORKERS.remote().request_close();
+        assert!(WORKERS.open(1, Mode::Stealing, Idle::Sleep).is_err());
+        assert_eq!(one.close(0).detached, 0);
+        // Nor may it be named after the close, when the next start is another's.
+        WORKERS.absent(0);
+    }
+    WORKERS.open(2, Mode::Stealing, Idle::Sleep).unwrap();
+    let [one, other] = [0, 1].map(|index| WORKERS.start(index, &LOOPS[index], 0).unwrap());
+    thread::scope(|scope| {
+        let remote = one.remote();
+        scope.spawn(move || remote.request_close());
+        assert!(panic_of(|| WORKERS.absent(2)).contains("no worker 2"));
+        assert!(!panic_of(|| WORKERS.absent(64)).is_empty());
+    });
+    let (mut one, mut other) = (one, other);
+    let mut left = [true; 2];
+    while left != [false; 2] {
+        left[0] = left[0] && one.close_step(1_000).is_none();
+        left[1] = left[1] && other.close_step(1_000).is_none();
+    }
 }

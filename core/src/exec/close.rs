@@ -21,7 +21,7 @@
 use super::current::{Entered, Outside};
 use super::stages::Ack;
 use super::turn::Budget;
-use super::worker::{CLOSING, IDLE, Worker};
+use super::worker::{CLOSING, DETACHED, IDLE, Worker};
 use crate::atomics::Ordering;
 use crate::op::{IN_FLIGHT, Slot};
 use crate::sync::rest_while;
@@ -179,9 +179,8 @@ impl Worker {
         self.event_loop.set(None);
         self.set_bell(None);
         // A body that still does not stop keeps the storage from being started again, perhaps elsewhere.
-        if report.detached == 0 && self.has_no_task() {
-            self.life.store(IDLE, Ordering::Release);
-        }
+        let done = report.detached == 0 && self.has_no_task();
+        self.life.store(if done { IDLE } else { DETACHED }, Ordering::Release);
         self.scheduler().closed(self.index.get() as usize);
         report
     }

@@ -54,7 +54,7 @@ impl Executor {
         spares_per_task: u32,
     ) -> Result<Self, StartError> {
         storage.node.show(storage);
-        if !storage.alone.open(1, Mode::PerCore, Idle::Sleep) {
+        if !storage.alone.open(1, Mode::PerCore, Idle::Sleep, || {}) {
             return Err(StartError);
         }
         let started = Self::start_in(&storage.alone, 0, storage, event_loop, spares_per_task);

@@ -2,12 +2,15 @@
 //!
 //! SCHED-1: the table of workers is filled while they start and never changes after that until all have closed;
 //! workers are `'static` (WORKER-1). Who is called when is in `calls.rs`, how all close in `stages.rs`.
+//! SCHED-5: others acknowledge for a worker only once they have made it absent, under the lock under which a scheduler is
+//! opened, from idle or detached, and before it has acknowledged anything: so each acknowledges for itself or has an
+//! other do so, and a scheduler is not opened again while one of its workers runs.
 
 use super::calls::{Calls, Sleepers};
 use super::idle::Idle;
 use super::line::Line;
 use super::stages::{Ack, Stages};
-use super::worker::{STARTED, Worker};
+use super::worker::{ABSENT, DETACHED, IDLE, STARTED, Worker};
 use crate::atomics::{AtomicPtr, AtomicU32, Ordering};
 use crate::queue::{Injector, LocalQueue};
 use crate::task::{Lane, TaskRef};
@@ -33,7 +36,7 @@ pub struct Scheduler {
     pub(crate) calls: Line<Calls>,
     /// `Mode`.
     stealing: AtomicU32,
-    /// `Idle`, for workers that start.
+    /// `Idle`, for workers that start. Its lock is the opening's, too (SCHED-5).
     spin_ns: SpinMutex<u64>,
     /// The worker that gets the next spawn from outside, when each keeps its own.
     next: AtomicU32,
@@ -67,12 +70,14 @@ impl Scheduler {
         }
     }
 
-    /// Takes a scheduler that is off for `count` workers; false when it is on.
-    pub(crate) fn open(&self, count: usize, mode: Mode, idle: Idle) -> bool {
+    /// Takes a scheduler that is off for `count` workers, which `may_start` then; false when it is on.
+    pub(crate) fn open(&self, count: usize, mode: Mode, idle: Idle, may_start: impl FnOnce()) -> bool {
         assert!(0 < count && count <= WORKERS_MAX, "unboxed: a scheduler has 1 to 32 workers");
+        let mut spin_ns = self.spin_ns.lock();
         self.stages.open(count, || {
             self.stealing.store(u32::from(mode == Mode::Stealing && count > 1), Ordering::Relaxed);
-            *self.spin_ns.lock() = idle.spin_ns();
+            *spin_ns = idle.spin_ns();
+            may_start();
         })
     }
 
@@ -192,8 +197,18 @@ impl Scheduler {
         self.ring_all();
     }
 
-    /// A worker will never start: nobody waits for it.
-    pub(crate) fn absent(&self, index: usize) {
+    /// A worker will never start: nobody waits for it. Nothing happens if it has started, or is absent already.
+    pub(crate) fn absent(&self, index: usize, life: &AtomicU32) {
+        let made_absent = {
+            let _opening = self.spin_ns.lock();
+            // SCHED-5.
+            !self.stages.has(Ack::Stopped, index)
+                && (life.compare_exchange(IDLE, ABSENT, Ordering::AcqRel, Ordering::Acquire).is_ok()
+                    || life.load(Ordering::Acquire) == DETACHED)
+        };
+        if !made_absent {
+            return;
+        }
         self.acknowledge(Ack::Stopped, index);
         self.acknowledge(Ack::Drained, index);
         self.stages.acknowledge(Ack::Leaving, index);

@@ -119,6 +119,11 @@ impl Stages {
         self.acks[ack as usize].load(Ordering::Acquire) == self.everyone()
     }
 
+    /// Whether one has.
+    pub fn has(&self, ack: Ack, index: usize) -> bool {
+        self.acks[ack as usize].load(Ordering::Acquire) & 1 << index != 0
+    }
+
     /// Whether nothing is spawned any more (SCHED-4).
     pub fn has_stopped(&self) -> bool {
         self.all(Ack::Stopped) && !self.is_spawning()

@@ -4,7 +4,7 @@ use super::executor::{Executor, StartError};
 use super::idle::Idle;
 use super::remote::Remote;
 use super::scheduler::{Mode, Scheduler, WORKERS_MAX};
-use super::worker::{IDLE, WorkerStorage};
+use super::worker::{ABSENT, IDLE, WorkerStorage};
 use crate::atomics::Ordering;
 use crate::event_loop::EventLoop;
 use crate::memory::{MapNode, Mapped, Row};
@@ -47,7 +47,13 @@ impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize>
             "unboxed: this storage has room for {WORKERS} workers, not for {workers}"
         );
         self.node.show(self);
-        if self.scheduler.open(workers, mode, idle) {
+        let may_start = || {
+            for WorkerStorage { worker, .. } in &self.workers {
+                let absent = worker.life.compare_exchange(ABSENT, IDLE, Ordering::AcqRel, Ordering::Relaxed);
+                let _was_absent = absent.is_ok();
+            }
+        };
+        if self.scheduler.open(workers, mode, idle, may_start) {
             Ok(Remote::new(&self.scheduler))
         } else {
             Err(StartError)
@@ -75,9 +81,14 @@ impl<const WORKERS: usize, const ROOT_OPS: usize, const SPARES: usize>
         Executor::start_in(&self.scheduler, index, &self.workers[index], event_loop, spares_per_task)
     }
 
-    /// Says that a worker will not start, so that the close of the others does not wait for it.
+    /// Says that a worker will not start before the storage is opened again, so that the close of the others does not
+    /// wait for it. Does nothing for one that has started.
+    ///
+    /// # Panics
+    /// When there is no such worker.
     pub fn absent(&'static self, index: usize) {
-        self.scheduler.absent(index);
+        assert!(index < self.scheduler.count(), "unboxed: there is no worker {index}");
+        self.scheduler.absent(index, &self.workers[index].worker.life);
     }
 
     /// For other threads.
@@ -118,7 +129,8 @@ fn tell_workers<const ROOT_OPS: usize, const SPARES: usize>(
     tell: &mut dyn FnMut(Row),
 ) {
     let spare_bytes = size_of::<Slot>();
-    let started = workers.iter().filter(|w| w.worker.life.load(Ordering::Relaxed) != IDLE).count();
+    let started =
+        workers.iter().filter(|w| !matches!(w.worker.life.load(Ordering::Relaxed), IDLE | ABSENT)).count();
     let ever = workers.iter().filter(|w| w.worker.was_started()).count();
     tell(Row {
         kind: "workers",

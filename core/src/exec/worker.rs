@@ -41,6 +41,10 @@ use spin::mutex::SpinMutex;
 pub(crate) const IDLE: u32 = 0;
 pub(crate) const STARTED: u32 = 1;
 pub(crate) const CLOSING: u32 = 2;
+/// Closed, and something stayed detached.
+pub(crate) const DETACHED: u32 = 3;
+/// Not to be started before its scheduler is opened again (SCHED-5).
+pub(crate) const ABSENT: u32 = 4;
 
 /// Of `ways`: others take tasks from this worker, and it from them.
 pub(crate) const SHARES: u8 = 1;
