@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Poll, Waker};
 use std::thread;
+use unboxed::event_loop::Wait;
 use unboxed::event_loop::scripted::ScriptedLoop;
-use unboxed::exec::{Budget, Executor, Idle, Mode, Remote, SchedulerStorage, WorkerStorage};
+use unboxed::exec::{Budget, Executor, Idle, Mode, Remote, SchedulerStorage, Turned, WorkerStorage};
 use unboxed::sync::{Mutex, Threads};
 
 // Of ours, which are instrumented where a sanitizer looks.
@@ -108,6 +109,34 @@ fn panic_of(f: impl FnOnce()) -> String {
     panic
         .downcast_ref::<&str>()
         .map_or_else(|| panic.downcast_ref::<String>().unwrap().clone(), ToString::to_string)
+}
+
+#[test]
+fn an_executor_that_has_closed_step_by_step_lets_its_worker_be() {
+    static WORKER: WorkerStorage<1, 1> = WorkerStorage::new();
+    static SCRIPT: ScriptedLoop<8> = ScriptedLoop::new();
+    let mut old = Executor::start(&WORKER, &SCRIPT, 0).unwrap();
+    assert_eq!(old.close_step(1_000), None);
+    // A root task of now would be left behind.
+    assert!(panic_of(|| old.block_on(async {})).contains("takes no root task"));
+    while old.close_step(1_000).is_none() {}
+    // Another thread's from now on.
+    let polls = thread::spawn(|| {
+        let mut new = Executor::start(&WORKER, &SCRIPT, 0).unwrap();
+        new.block_on(async {});
+        new.stats().polls.get()
+    });
+    let polls = polls.join().unwrap();
+    for refused in [
+        panic_of(|| assert_eq!(old.turn(Budget::POLL), Turned::default())),
+        panic_of(|| old.enter(|| {})),
+        panic_of(|| assert_eq!(old.prepare_to_sleep(), Wait::Forever)),
+        panic_of(|| assert_eq!(old.next_deadline(), None)),
+    ] {
+        assert!(refused.contains("has closed its worker"), "{refused}");
+    }
+    assert_eq!((old.stats().polls.get(), old.in_flight()), (polls, 0));
+    assert!(old.close_step(0).is_some());
 }
 
 #[test]

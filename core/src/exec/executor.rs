@@ -105,7 +105,17 @@ impl Executor {
     /// How long a task that asks by [`yield_if_due`](crate::task::yield_if_due) may run before it is to yield, in
     /// nanoseconds of the loop's clock; 100 us if nobody says.
     pub fn set_slice(&mut self, slice_ns: u64) {
-        self.worker.lanes.set_slice_ns(slice_ns);
+        self.worker().lanes.set_slice_ns(slice_ns);
+    }
+
+    /// The worker, while it is this executor's: once the close has given its report, the storage may be another's.
+    #[inline]
+    fn worker(&self) -> &'static Worker {
+        assert!(
+            !matches!(self.closing, Closing::Closed(_)),
+            "unboxed: this executor has closed its worker: start another one"
+        );
+        self.worker
     }
 
     /// Operations in flight.
@@ -119,7 +129,7 @@ impl Executor {
     /// When this thread is inside a turn already, and with the panic of a task's body: the task ends with
     /// [`JoinError::Panicked`](crate::task::JoinError), the worker stays in order, and the next turn goes on.
     pub fn turn(&mut self, budget: Budget) -> Turned {
-        self.worker.turn(budget)
+        self.worker().turn(budget)
     }
 
     /// Before the thread sleeps outside, in a loop of its own: starts what is queued, and announces the sleep.
@@ -136,13 +146,13 @@ impl Executor {
     /// # Panics
     /// When this thread is inside a turn already.
     pub fn prepare_to_sleep(&mut self) -> Wait {
-        self.worker.prepare_to_sleep()
+        self.worker().prepare_to_sleep()
     }
 
     /// When something is to be done that no completion brings, in nanoseconds of the loop's clock: a timer, or
     /// work on the wheel that comes before it.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.worker.wheel.next_deadline()
+        self.worker().wheel.next_deadline()
     }
 
     /// Runs `f` with this worker as the thread's own, so that it may spawn.
@@ -150,16 +160,23 @@ impl Executor {
     /// # Panics
     /// When this thread is inside a runtime already.
     pub fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let _entered = super::current::Entered::new(self.worker);
-        self.worker.disturb_rest();
+        let worker = self.worker();
+        let _entered = super::current::Entered::new(worker);
+        worker.disturb_rest();
         let result = f();
         // The next turn may be far away.
-        self.worker.hand_over();
+        worker.hand_over();
         result
     }
 
     /// Makes a pinned future the root task, to be driven by [`RootRun::turn`].
+    ///
+    /// # Panics
+    /// When this thread is inside a turn already, and once a close has begun.
     pub fn root<'f, F: Future>(&'f mut self, future: Pin<&'f mut Rooted<F>>) -> RootRun<'f> {
+        // The close ends the root task first, so that no wake of it finds a closed inbox.
+        let begun = !matches!(self.closing, Closing::NotYet);
+        assert!(!begun, "unboxed: this executor closes: it takes no root task any more");
         RootRun::begin(self.worker, future)
     }
 
@@ -196,7 +213,8 @@ impl Executor {
     }
 
     /// One step of [`close`](Self::close), for a thread that turns several workers: call it until it gives the
-    /// report, and no other method meanwhile. The time runs from the first call.
+    /// report, and no other method meanwhile. The time runs from the first call. After the report the worker's storage
+    /// may be started again, by any thread, and what would touch it through this executor panics.
     pub fn close_step(&mut self, timeout_ns: u64) -> Option<CloseReport> {
         self.closing.step(self.worker, timeout_ns, false)
     }
