@@ -7,6 +7,7 @@
 use super::OpToken;
 use crate::exec::{Worker, count};
 use crate::op::{Slot, SlotKind};
+use core::marker::PhantomData;
 
 /// Which completion of its operation this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +20,20 @@ pub enum Completion {
     Notification,
 }
 
-/// Takes the completions of one turn.
+/// Takes the completions of one turn, on the worker's own thread.
+///
+/// ```compile_fail,E0277
+/// fn sent<T: Send>() {}
+/// sent::<unboxed_core::event_loop::Reaper<'static>>();
+/// ```
 #[derive(Debug)]
 pub struct Reaper<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) reaped: u32,
     /// The turn's budget.
     pub(crate) most: u32,
+    /// A worker is shared between threads, and this is the part that is not.
+    pub(crate) not_send: PhantomData<*mut ()>,
 }
 
 impl Reaper<'_> {

@@ -6,6 +6,7 @@ use super::worker::{CLOSING, SHARES, Worker};
 use crate::atomics::Ordering;
 use crate::event_loop::{Reaper, Wait};
 use crate::task::{self, BODY_DONE, TaskRef, state};
+use core::marker::PhantomData;
 
 /// What one turn may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +169,7 @@ impl Worker {
     /// Submits, sleeps if it may, reaps, and fires timers.
     fn run_loop(&'static self, sleep: bool, completions_max: u32) -> u32 {
         let event_loop = self.event_loop();
-        let mut reaper = Reaper { worker: self, reaped: 0, most: completions_max };
+        let mut reaper = Reaper { worker: self, reaped: 0, most: completions_max, not_send: PhantomData };
         self.loop_entered();
         let wait = self.wait(sleep, Some(&mut reaper));
         let slept = self.falls_asleep(wait != Wait::No);
