@@ -8,7 +8,7 @@ use unboxed::Error;
 use unboxed::event_loop::Descriptor;
 use unboxed::event_loop::scripted::OnCancel;
 use unboxed::file::{FileHandle, FileTable};
-use unboxed::io::{Listener, send_vectored};
+use unboxed::io::{Listener, TransferKind, send_vectored, transfer, write_all};
 use unboxed::task::Bytes;
 use unboxed_tests::{body, drain, lab, settle};
 
@@ -321,4 +321,34 @@ fn bytes_of_several_dropped_reads_add_up() {
     drain(&mut ex, script);
     let mut cx = Context::from_waker(Waker::noop());
     assert_eq!(task.as_mut().poll(&mut cx), std::task::Poll::Ready(Ok(5)));
+}
+
+#[test]
+fn a_script_cannot_bring_more_bytes_than_were_asked_for() {
+    lab!(ex, script, run, pool = 1, ops = 1);
+    static FILES: FileTable<1> = FileTable::new();
+    // SAFETY: R4: the scripted loop has no real files.
+    let mut file = unsafe { FILES.control().reserve().unwrap().open(9) };
+    let task = ex.enter(|| {
+        run::spawn(body(async move {
+            let (count, read) = transfer(&mut file, TransferKind::Recv, Vec::with_capacity(4)).await;
+            let read = read.unwrap();
+            assert_eq!((count, &*read), (Ok(read.capacity()), &*vec![0; read.capacity()]));
+            let (count, _) = write_all(&mut file, TransferKind::Send, vec![1, 2, 3]).await;
+            count.unwrap() as u64
+        }))
+    });
+    let mut task = pin!(task.unwrap());
+    settle(&mut ex);
+    let op = script.pending(0).unwrap().token;
+    script.complete_more(op, 1_000_000);
+    script.complete(op, 1_000_000);
+    // It waits no more.
+    script.complete_more(op, 1_000_000);
+    settle(&mut ex);
+    script.complete(script.pending(0).unwrap().token, 1_000_000);
+    settle(&mut ex);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(task.as_mut().poll(&mut cx), std::task::Poll::Ready(Ok(3)));
+    drain(&mut ex, script);
 }

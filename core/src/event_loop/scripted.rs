@@ -5,7 +5,9 @@
 //! cancel and completion can be played. Time passes only when the script says so, or, when every task
 //! sleeps, up to the next timer.
 //!
-//! SCRIPT-1: everything lies under one lock, which is never held while a completion is reported.
+//! SCRIPT-1: everything lies under one lock, which is never held while a completion is reported. SCRIPT-2: a result is
+//! given only to an operation that waits here, and none says more bytes than its operation named: those that a script
+//! only counts are zeros.
 
 use super::{Completion, Descriptor, Doorbell, EventLoop, Full, OpToken, RawFile, Reaper, Wait};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -170,14 +172,17 @@ impl<const N: usize> ScriptedLoop<N> {
         self.0.lock().pending.iter().flatten().count()
     }
 
-    /// Ends an operation with a result.
+    /// Ends an operation with a result: an error, or for a transfer so many bytes, at most all. A read brings zeros.
     pub fn complete(&self, token: OpToken, result: i32) {
         self.0.lock().end(token, result, Completion::Last);
     }
 
-    /// Gives a result with more to follow.
+    /// Gives a result with more to follow. Nothing happens when the operation does not wait here.
     pub fn complete_more(&self, token: OpToken, result: i32) {
-        self.0.lock().event(token, result, Completion::More);
+        let mut script = self.0.lock();
+        if let Some(entry) = script.find(token) {
+            script.event(token, within(&entry.op, result), Completion::More);
+        }
     }
 
     /// Ends a zero-copy operation whose result came before.
@@ -195,7 +200,7 @@ impl<const N: usize> ScriptedLoop<N> {
         let count = bytes.len().min(len as usize);
         // SAFETY: R0: the descriptor's memory is the loop's until the terminal completion.
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), data, count) };
-        script.end(token, count as i32, Completion::Last);
+        script.end_as_it_is(token, count as i32, Completion::Last);
     }
 
     /// How many descriptors were closed.
@@ -215,6 +220,29 @@ fn oldest(keys: &[u32]) -> Option<usize> {
     (*key != u32::MAX).then_some(index)
 }
 
+/// SCRIPT-2, for an operation that is waiting.
+fn within(op: &Descriptor, result: i32) -> i32 {
+    let most = match *op {
+        Descriptor::Read { len, .. }
+        | Descriptor::Recv { len, .. }
+        | Descriptor::Write { len, .. }
+        | Descriptor::Send { len, .. }
+        | Descriptor::SendZeroCopy { len, .. } => len as usize,
+        Descriptor::SendVectored { ref ranges, count, .. } => {
+            ranges.iter().take(usize::from(count)).map(|range| range.len).sum()
+        }
+        _ => return result,
+    };
+    let result = result.min(i32::try_from(most).unwrap_or(i32::MAX));
+    if let Descriptor::Read { data, .. } | Descriptor::Recv { data, .. } = *op
+        && let Ok(count @ 1..) = usize::try_from(result)
+    {
+        // SAFETY: R0: the descriptor's memory is the loop's until the terminal completion, and has that many bytes.
+        unsafe { core::ptr::write_bytes(data, 0, count) };
+    }
+    result
+}
+
 impl<const N: usize> Script<N> {
     fn find(&self, token: OpToken) -> Option<PendingOp> {
         self.pending.iter().flatten().find(|entry| entry.token == token).copied()
@@ -227,6 +255,13 @@ impl<const N: usize> Script<N> {
     }
 
     fn end(&mut self, token: OpToken, result: i32, kind: Completion) {
+        if let Some(entry) = self.find(token) {
+            self.end_as_it_is(token, within(&entry.op, result), kind);
+        }
+    }
+
+    /// The same where a read's bytes are there.
+    fn end_as_it_is(&mut self, token: OpToken, result: i32, kind: Completion) {
         let place = self.pending.iter().position(|e| e.is_some_and(|e| e.token == token));
         if let Some(place) = place {
             self.pending[place] = None;
