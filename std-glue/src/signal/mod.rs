@@ -1,7 +1,9 @@
 //! Ctrl-c and terminate, through a signalfd that the ring polls; installed only when asked for.
 //!
 //! SIGNAL-1: asking blocks the signal in the calling thread, so that it goes to the descriptor; threads that
-//! are started later inherit that. Ask before starting threads of your own.
+//! are started later inherit that. Ask before starting threads of your own, and in the root future: the threads of other
+//! workers have every signal blocked anyway (THREADS-2), so asked there nothing would be blocked where it matters, and the
+//! signal would end the process.
 
 use crate::rt::current_table;
 use std::mem::MaybeUninit;
@@ -18,6 +20,9 @@ pub struct Signals {
 
 /// Ctrl-c (SIGINT), from now on.
 ///
+/// Ask in the root future, and before the program starts threads of its own: asked by a task on another worker's
+/// thread, the signal still ends the process.
+///
 /// # Errors
 /// The system's; [`Error::TableFull`]; [`Error::NoTask`] outside a runtime.
 pub fn ctrl_c() -> Result<Signals, Error> {
@@ -26,6 +31,9 @@ pub fn ctrl_c() -> Result<Signals, Error> {
 
 /// A polite request to end (SIGTERM), from now on.
 ///
+/// Ask in the root future, and before the program starts threads of its own: asked by a task on another worker's
+/// thread, the signal still ends the process.
+///
 /// # Errors
 /// As [`ctrl_c`].
 pub fn terminate() -> Result<Signals, Error> {
@@ -33,6 +41,9 @@ pub fn terminate() -> Result<Signals, Error> {
 }
 
 /// Either of [`ctrl_c`] and [`terminate`].
+///
+/// Ask in the root future, and before the program starts threads of its own: asked by a task on another worker's
+/// thread, the signal still ends the process.
 ///
 /// # Errors
 /// As [`ctrl_c`].
