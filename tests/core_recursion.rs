@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use unboxed::recursion::{DepthExhausted, FrameStack, Frames, Tail, tail};
+use unboxed::sync::Notify;
 use unboxed::task::Bytes;
 use unboxed::yield_now;
 use unboxed_tests::{Rng, drain, for_seeds, lab, settle};
@@ -247,4 +248,62 @@ fn a_frame_above_a_kept_right_outlives_the_one_below_and_costs_its_level_the_roo
     assert!(block_on(frames.call(|_| std::future::ready(1))).is_err(), "the leaked frame stays");
     drop(frames);
     assert!(STACK.frames().is_none());
+}
+
+/// The counts of frames agree again once as many calls have ended out of turn as were leaked above.
+#[test]
+fn a_leaked_frame_is_never_written_over_by_a_kept_right_below_it() {
+    static STACK: FrameStack<4096> = FrameStack::new();
+    static NEWS: Notify = Notify::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut frames = STACK.frames().unwrap();
+    {
+        let mut first_right = None;
+        let first = frames.call(|rest| {
+            first_right = Some(rest);
+            std::future::ready(())
+        });
+        let mut first_right = first_right.unwrap();
+        {
+            let mut second_right = None;
+            let second = first_right.call(|rest| {
+                second_right = Some(rest);
+                std::future::ready(())
+            });
+            let mut second_right = second_right.unwrap();
+            let mut waits = Box::pin(second_right.call(|_| NEWS.notified()));
+            assert!(waits.as_mut().poll(&mut cx).is_pending());
+            std::mem::forget(waits);
+            drop(first);
+            drop(second);
+        }
+        let output = block_on(first_right.call(|_| std::future::ready([7u8; 1000])));
+        assert!(output.is_err(), "a frame over the one that was leaked");
+    }
+    // It lies where it lay, in the list of those who wait.
+    NEWS.notify_one();
+    drop(frames);
+    assert!(STACK.frames().is_none());
+}
+
+#[test]
+fn a_stack_on_which_calls_ended_out_of_turn_serves_again_once_all_have() {
+    static STACK: FrameStack<4096> = FrameStack::new();
+    let mut frames = STACK.frames().unwrap();
+    {
+        let mut kept = None;
+        let below = frames.call(|rest| {
+            kept = Some(rest);
+            std::future::ready(())
+        });
+        let mut kept = kept.unwrap();
+        let above = kept.call(|_| std::future::ready(()));
+        drop(below);
+        drop(above);
+        assert!(block_on(kept.call(|_| std::future::ready(()))).is_err());
+    }
+    assert!(block_on(frames.call(|_| std::future::ready(()))).is_err());
+    drop(frames);
+    let mut frames = STACK.frames().expect("nothing is left in it");
+    assert_eq!(block_on(frames.call(|_| std::future::ready(1))), Ok(1));
 }

@@ -7,11 +7,13 @@
 //! FRAME-1: a frame lies below `top` from its call until the call is dropped, which drops the frame's future
 //! and lowers `top` to its beginning; a level's [`Frames`] is borrowed by its call, so calls end in the
 //! opposite order. FRAME-2: a leaked frame's memory is never used again. `live` counts the frames of the whole
-//! stack; a call that ends and finds more of them than there were before it knows that one above was leaked,
+//! stack; a call that ends and finds more of them than there were before it knows that one above is there still,
 //! and leaves no room on its level. A stack with frames is not given back: a static one stays taken, and a
 //! task's block is never released. FRAME-3: a level calls only while `live` is its own depth, which it raises in the
 //! same step. So one whose own frame is gone, because its right was kept outside, puts nothing into memory that the level
-//! below has back.
+//! below has back. FRAME-4: as long as every call that ended was the last one that had begun, the depths of the frames are
+//! 1 to `live`, and `live` says whose turn it is. The first one that ends out of turn sets `OUT_OF_TURN` in the same step,
+//! since from then on the number could be that of a level below a leaked frame: no level calls any more.
 
 use crate::memory::{MapNode, Mapped, Row};
 use crate::task::{Bytes, TaskRef, unref};
@@ -78,16 +80,39 @@ pub struct FrameStack<const BYTES: usize> {
 /// What a whole stack counts: in its static, or at the beginning of the task's bytes.
 #[derive(Debug)]
 struct Counts {
-    /// Frames.
+    /// Frames, and `OUT_OF_TURN` (FRAME-4).
     live: AtomicUsize,
     /// Bytes up to the end of the last frame, now and at most; for memory maps.
     top: AtomicUsize,
     top_max: AtomicUsize,
 }
 
+/// In `live`: a call has ended before one that began after it.
+const OUT_OF_TURN: usize = 1 << (usize::BITS - 1);
+
 impl Counts {
     const fn new() -> Self {
         Self { live: AtomicUsize::new(0), top: AtomicUsize::new(0), top_max: AtomicUsize::new(0) }
+    }
+
+    /// A call of a level of this depth has ended; whether it was the last one that had begun (FRAME-4).
+    fn end_call(&self, depth: usize) -> bool {
+        let in_turn = self.live.compare_exchange(depth + 1, depth, Ordering::Relaxed, Ordering::Relaxed);
+        let out_of_turn = |live: usize| Some((live - 1) | OUT_OF_TURN);
+        if in_turn.is_err() {
+            // It always gives something.
+            let _ = self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, out_of_turn);
+        }
+        in_turn.is_ok()
+    }
+
+    /// No frame is left, and the stack may serve again.
+    fn end_stack(&self) -> bool {
+        let over = self.live.load(Ordering::Relaxed) & !OUT_OF_TURN == 0;
+        if over {
+            self.live.store(0, Ordering::Relaxed);
+        }
+        over
     }
 
     fn grow(&self, top: usize) {
@@ -269,7 +294,7 @@ impl Frames<'_> {
 
 impl Drop for Frames<'_> {
     fn drop(&mut self) {
-        if matches!(self.root, Root::None) || self.counts().live.load(Ordering::Relaxed) != 0 {
+        if matches!(self.root, Root::None) || !self.counts().end_stack() {
             // FRAME-2: another level's, or a frame was leaked.
             return;
         }
@@ -339,12 +364,11 @@ impl<T> Drop for Frame<'_, T> {
                 let frame = self.0;
                 // SAFETY: FRAME-2.
                 let counts = unsafe { &*frame.counts };
-                let live = counts.live.fetch_sub(1, Ordering::Relaxed) - 1;
                 let before = frame.before;
-                let leaked = live != before.depth;
-                let top = if leaked { frame.end } else { before.top };
+                let in_turn = counts.end_call(before.depth);
+                let top = if in_turn { before.top } else { frame.end };
                 frame.level.set(Level { top, ..before });
-                if !leaked {
+                if in_turn {
                     counts.top.store(top, Ordering::Relaxed);
                 }
             }
