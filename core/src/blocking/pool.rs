@@ -13,7 +13,28 @@ use core::fmt;
 ///
 /// Its functions may be called from any thread and from within a task's poll; they must not block.
 pub trait Crew: Sync + 'static {
-    /// What is caught of a panic.
+    /// What is caught of a panic. It lies where the job lay, so it has the place's size and alignment at most:
+    ///
+    /// ```compile_fail,E0080
+    /// # use unboxed_core as unboxed;
+    /// use unboxed::blocking::{Crew, JobPool};
+    ///
+    /// #[repr(align(64))]
+    /// struct Payload;
+    /// struct Mine;
+    ///
+    /// impl Crew for Mine {
+    ///     type Payload = Payload;
+    ///     fn catch<R>(_: impl FnOnce() -> R) -> Result<R, Payload> {
+    ///         Err(Payload)
+    ///     }
+    ///     fn call(&self) {}
+    ///     fn call_all(&self) {}
+    /// }
+    ///
+    /// static POOL: JobPool<Mine, 4, 64> = JobPool::new(Mine);
+    /// let _ = POOL.submit(|| 1);
+    /// ```
     type Payload: Send + 'static;
 
     /// Runs `f` and catches its panic. A port that cannot catch one does not return; a panic that leaves here ends

@@ -55,8 +55,8 @@ impl<C: Crew, const BYTES: usize> Reserved<C, BYTES> {
                 "a caught panic is larger than the pool's places: give the pool more BYTES"
             );
             assert!(
-                align_of::<F>() <= 16 && align_of::<T>() <= 16,
-                "jobs and outputs are aligned to 16 bytes at most"
+                align_of::<F>() <= 16 && align_of::<T>() <= 16 && align_of::<C::Payload>() <= 16,
+                "jobs, outputs and caught panics are aligned to 16 bytes at most"
             );
         }
         let (shared, place) = (self.shared, self.place);
