@@ -32,8 +32,8 @@ pub fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
         #vis fn #name() #output {
             #[allow(clippy::unused_async, clippy::future_not_send, clippy::large_futures)]
             #body
-            static RUNTIME: #krate::rt::RuntimeCell<1024, { #count }> = #krate::rt::RuntimeCell::new();
-            #krate::rt::run_main(&RUNTIME, #config.workers(#count), #name())
+            static __UNBOXED_RUNTIME: #krate::rt::RuntimeCell<1024, { #count }> = #krate::rt::RuntimeCell::new();
+            #krate::rt::run_main(&__UNBOXED_RUNTIME, #config.workers(#count), #name())
         }
     })
 }

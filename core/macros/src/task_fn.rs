@@ -186,7 +186,8 @@ impl Task {
         let require = Ident::new(if *local { "require_any" } else { "require_send" }, Span::call_site());
         // The compiler points at the argument: the function's name, in code that is still the expansion's.
         let here = Span::call_site().located_at(name.span());
-        let named = Ident::new(&start.to_string(), here);
+        let mut named = start.clone();
+        named.set_span(here);
         let require = quote_spanned!(here=> const _: () = #support::#require::<__UnboxedArgs, _>(#named););
         let limit = options.value("max_size")?.map(|max| {
             let size = quote!(#support::future_size::<__UnboxedArgs, _>(#start));

@@ -7,6 +7,7 @@ use unboxed::task::Bytes;
 
 /// The user's own names, which must not be mistaken for the expansion's.
 static POOL: u8 = 1;
+static RUNTIME: u8 = 1;
 const CONNECTIONS: usize = 2;
 
 #[unboxed::task(pool = CONNECTIONS, max_size = 16 * 64)]
@@ -14,6 +15,11 @@ async fn one_line(args: u8, token: u8) -> u8 { POOL + args + token }
 
 #[unboxed::task(bytes = CONNECTIONS * 8)]
 async fn one_line_of_bytes(args: u8, mut bytes: Bytes<'_>) -> u8 { bytes[0] = args; POOL }
+
+#[unboxed::task(bytes = 8)]
+async fn r#type(bytes: Bytes<'_>) {
+    drop(bytes);
+}
 
 #[unboxed::task]
 async fn patterns((_a, _b): (u8, u8), argument_0: u8, _: u8) -> u8 {
@@ -85,7 +91,7 @@ pub mod public {
 #[unboxed::main(entries = 8, spares = 1)]
 #[allow(dead_code)]
 async fn coerces() -> Result<u8, Box<dyn std::error::Error>> {
-    if one_line::memory().blocks == 0 {
+    if one_line::memory().blocks == 0 || RUNTIME == r#type::memory().blocks as u8 + 1 {
         return Err(Box::new(std::fmt::Error));
     }
     Ok("1".parse()?)
