@@ -473,3 +473,13 @@ fn a_join_handle_may_be_awaited_on_another_thread() {
     assert_eq!(waiter.join().unwrap(), Ok(9));
     assert_eq!((ex.in_flight(), run::memory().used), (0, 0));
 }
+
+#[test]
+fn a_count_of_references_that_left_its_range_does_not_go_on_to_zero() {
+    let refs = unboxed::task::Refs::new();
+    refs.begin(u32::MAX / 2);
+    for _ in 0..3 {
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| refs.add(1))).is_err());
+        assert_eq!(refs.count(), u32::MAX / 2);
+    }
+}

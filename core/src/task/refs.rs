@@ -26,10 +26,21 @@ impl Refs {
     }
 
     /// Adds references on behalf of one that the caller holds.
+    ///
+    /// # Panics
+    /// When there are too many; none is added then, so that whoever catches the panic cannot go on to zero.
     #[inline]
     pub fn add(&self, count: u32) {
         let before = self.0.fetch_add(count, Ordering::Relaxed);
-        assert!(before != 0 && before < REFS_MAX, "unboxed: a task's reference count left its range");
+        if before == 0 || before >= REFS_MAX {
+            self.refuse(count);
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, count: u32) -> ! {
+        self.0.fetch_sub(count, Ordering::Relaxed);
+        panic!("unboxed: a task's reference count left its range");
     }
 
     /// Gives one back; true when it was the last one and the caller must release.
