@@ -165,3 +165,38 @@ fn slabs_and_regions_count_seal_and_reset_by_themselves() {
     settle(&mut ex);
     assert_eq!((REGION.memory().live, REGION.memory().refused), (0, 1));
 }
+
+/// What a lock's owner prints, it prints to foreign code, which may ask for what that lock guards.
+#[test]
+fn whoever_prints_may_ask_for_the_memory_meanwhile() {
+    struct Asks<'a>(&'a dyn Fn(), usize);
+    impl std::fmt::Write for Asks<'_> {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            (self.0)();
+            self.1 += text.len();
+            Ok(())
+        }
+    }
+    fn print(what: &dyn std::fmt::Debug, ask: &dyn Fn()) {
+        let mut asks = Asks(ask, 0);
+        std::fmt::write(&mut asks, format_args!("{what:?}")).unwrap();
+        assert!(asks.1 < 100, "{} bytes of {what:?}", asks.1);
+    }
+    static TASKS: TaskTable<4, 1> = TaskTable::new();
+    static ROOMS: Slab<64, 4> = Slab::new();
+    static REGION: Bump<256> = Bump::new();
+    static ARENA: Arena<Heap> = Arena::new("printed", Heap);
+    static FILES: unboxed::file::FileTable<64> = unboxed::file::FileTable::new();
+    static BUFFERS: unboxed::buf::BufPool<4, 64> = unboxed::buf::BufPool::new();
+    print(&TASKS, &|| _ = TASKS.memory());
+    print(&ROOMS, &|| _ = ROOMS.memory());
+    print(&REGION, &|| _ = REGION.memory());
+    print(&ARENA, &|| _ = ARENA.memory());
+    print(&BUFFERS, &|| _ = BUFFERS.memory());
+    let table = FILES.control();
+    let entries: Vec<_> = (0..64).map(|_| table.reserve().unwrap()).collect();
+    print(&FILES, &|| _ = table.memory());
+    drop(entries);
+    // Not with all the free ones behind it.
+    print(&table.reserve().unwrap(), &|| _ = table.memory());
+}

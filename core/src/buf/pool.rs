@@ -12,14 +12,20 @@ use core::ops::{Deref, DerefMut};
 use spin::mutex::SpinMutex;
 
 /// `N` buffers of `SIZE` bytes. Zero until used, so a static one lies in `.bss`.
-#[derive(Debug)]
 pub struct BufPool<const N: usize, const SIZE: usize> {
     node: MapNode,
     control: SpinMutex<Control>,
     buffers: [Buffer<SIZE>; N],
 }
 
-#[derive(Debug)]
+impl<const N: usize, const SIZE: usize> core::fmt::Debug for BufPool<N, SIZE> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // A copy first: what is written to is foreign code, and does not run under the lock.
+        let used = self.memory().used;
+        write!(f, "BufPool({used} of {N} buffers of {SIZE} bytes)")
+    }
+}
+
 struct Control {
     free: *mut Head,
     fresh: u32,
@@ -39,7 +45,6 @@ struct Head {
     size: u32,
 }
 
-#[derive(Debug)]
 #[repr(C)]
 struct Buffer<const SIZE: usize> {
     head: UnsafeCell<Head>,

@@ -21,7 +21,6 @@ use core::sync::atomic::AtomicI32;
 use spin::mutex::SpinMutex;
 
 /// See the module. Zeroed memory is a free entry. What every read and write looks at lies in the first line.
-#[derive(Debug)]
 #[repr(C, align(64))]
 pub struct FileEntry {
     fd: AtomicI32,
@@ -43,6 +42,13 @@ const _: () = assert!(size_of::<FileEntry>() == 128 + size_of::<Slot>());
 
 // SAFETY: `table` is written once; `next` belongs to the table's lock, or a late list's (FILE-5).
 unsafe impl Sync for FileEntry {}
+
+impl core::fmt::Debug for FileEntry {
+    /// The rest belongs to locks, or leads through the whole table.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "FileEntry({self:p}, descriptor {})", self.raw())
+    }
+}
 
 impl FileEntry {
     pub(crate) const fn new() -> Self {

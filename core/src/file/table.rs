@@ -12,13 +12,11 @@ use core::ptr;
 use spin::mutex::SpinMutex;
 
 /// What every size of table has.
-#[derive(Debug)]
 pub struct TableControl {
     inner: SpinMutex<Inner>,
     next_table: AtomicPtr<TableControl>,
 }
 
-#[derive(Debug)]
 struct Inner {
     entries: *const FileEntry,
     count: u32,
@@ -35,11 +33,24 @@ struct Inner {
 // SAFETY: it points to the static entries behind it.
 unsafe impl Send for Inner {}
 
+impl core::fmt::Debug for TableControl {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // A copy first: what is written to is foreign code, and does not run under the lock.
+        let memory = self.memory();
+        write!(f, "TableControl({} of {})", memory.used, memory.entries)
+    }
+}
+
 /// Room for `N` open descriptors.
-#[derive(Debug)]
 pub struct FileTable<const N: usize> {
     control: TableControl,
     entries: [FileEntry; N],
+}
+
+impl<const N: usize> core::fmt::Debug for FileTable<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "FileTable({} of {N})", self.control.memory().used)
+    }
 }
 
 /// What a table uses.

@@ -33,12 +33,22 @@ use spin::mutex::SpinMutex;
 /// assert_eq!(refused.reason, Reason::NoRuntime);
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Arena<A> {
     node: MapNode,
     name: &'static str,
     alloc: A,
     counts: SpinMutex<Counts>,
+}
+
+impl<A> core::fmt::Debug for Arena<A> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // A copy first: what is written to is foreign code, and does not run under the lock.
+        let (live, bytes) = {
+            let counts = self.counts.lock();
+            (counts.live, counts.bytes)
+        };
+        write!(f, "Arena({}, {live} bodies of {bytes} bytes)", self.name)
+    }
 }
 
 impl<A: BodyAlloc> Arena<A> {

@@ -52,7 +52,9 @@ unsafe impl<const BYTES: usize> Sync for Bump<BYTES> {}
 
 impl<const BYTES: usize> core::fmt::Debug for Bump<BYTES> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Bump({} of {BYTES})", self.state.lock().top)
+        // A copy first: what is written to is foreign code, and does not run under the lock.
+        let top = self.state.lock().top;
+        write!(f, "Bump({top} of {BYTES})")
     }
 }
 

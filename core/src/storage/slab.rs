@@ -60,7 +60,9 @@ unsafe impl<const SIZE: usize, const COUNT: usize> Sync for Slab<SIZE, COUNT> {}
 
 impl<const SIZE: usize, const COUNT: usize> core::fmt::Debug for Slab<SIZE, COUNT> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Slab({} of {COUNT} blocks of {SIZE})", self.state.lock().counts.live)
+        // A copy first: what is written to is foreign code, and does not run under the lock.
+        let live = self.memory().live;
+        write!(f, "Slab({live} of {COUNT} blocks of {SIZE})")
     }
 }
 
