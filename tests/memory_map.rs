@@ -117,7 +117,7 @@ impl memory::Mapped for Mine {
     fn rows(&self, tell: &mut dyn FnMut(Row)) {
         let name = "a \"quoted\" \\ it's\n";
         tell(Row {
-            kind: "mine",
+            kind: "mine\"s",
             name,
             address: 7,
             pieces: 2,
@@ -135,11 +135,11 @@ fn text_and_json_say_the_same() {
     MINE.0.show(&MINE);
     MINE.0.show(&MINE);
     let text = memory::text().to_string();
-    let line = text.lines().find(|line| line.starts_with("mine")).expect("a line");
+    let line = text.lines().find(|line| line.starts_with("mine\"s")).expect("a line");
     let words: Vec<_> = line.split_whitespace().take(5).collect();
-    assert_eq!(words, ["mine", "20", "2", "1", "2"]);
+    assert_eq!(words, ["mine\"s", "20", "2", "1", "2"]);
     let json = memory::json().to_string();
-    let object = r#"{"kind":"mine","name":"a \"quoted\" \\ it's\u000a","address":7,"bytes":20,"pieces":2,"piece_bytes":8,"beside":4,"used":1,"used_max":2}"#;
+    let object = r#"{"kind":"mine\"s","name":"a \"quoted\" \\ it's\u000a","address":7,"bytes":20,"pieces":2,"piece_bytes":8,"beside":4,"used":1,"used_max":2}"#;
     assert_eq!(json.matches(object).count(), 1, "{json}");
     assert!(json.starts_with('[') && json.ends_with(']'));
 }

@@ -11,7 +11,6 @@
 //! | [`time`] | the timer wheel; `sleep`, `timeout`, `interval` |
 //! | [`file`](mod@file) | the static table of descriptors |
 //! | [`io`] | reads, writes, accepts over the file table, the same on every loop |
-//! | [`sync`] | locks that know what they guard |
 //! | [`channel`] | queues and single values between tasks |
 //! | [`combine`] | `join`, `select` and `race` |
 //! | [`buf`] | buffers that operations may borrow |

@@ -239,8 +239,9 @@ impl fmt::Display for Json {
             let Row { kind, name, address, pieces, piece_bytes, beside, used, used_max } = row;
             let line = write!(
                 f,
-                "{comma}{{\"kind\":\"{kind}\",\"name\":\"{}\",\"address\":{address},\"bytes\":{},\"pieces\":{pieces},\
+                "{comma}{{\"kind\":\"{}\",\"name\":\"{}\",\"address\":{address},\"bytes\":{},\"pieces\":{pieces},\
                  \"piece_bytes\":{piece_bytes},\"beside\":{beside},\"used\":{used},\"used_max\":{used_max}}}",
+                JsonText(kind),
                 JsonText(name),
                 row.bytes(),
             );

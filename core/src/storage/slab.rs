@@ -21,7 +21,7 @@ struct Room<const SIZE: usize>(MaybeUninit<[u8; SIZE]>);
 
 /// An arena of `COUNT` blocks of `SIZE` bytes (rounded up to 64), to be put in a static; spawn with a reference to it.
 ///
-/// Bodies of less than `SIZE` bytes and an alignment of at most 64 fit, in any order: where bodies come and go, take
+/// Bodies of at most so many bytes and an alignment of at most 64 fit, in any order: where bodies come and go, take
 /// this and not a [`Bump`](super::Bump) region.
 ///
 /// ```

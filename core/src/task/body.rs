@@ -8,7 +8,8 @@ use core::mem::ManuallyDrop;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-/// BODY-1 says which of the two lies there.
+/// BODY-1 says which of the two lies there. Both begin where the body does: a handle finds the output there.
+#[repr(C)]
 pub(crate) union Body<F: Future> {
     future: ManuallyDrop<F>,
     output: ManuallyDrop<F::Output>,
