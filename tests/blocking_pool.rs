@@ -397,3 +397,22 @@ fn names_are_resolved() {
     });
     POOL.close(Duration::from_secs(5));
 }
+
+#[test]
+fn a_first_job_does_not_open_a_pool_that_is_being_closed() {
+    for _ in 0..5000 {
+        let pool: &'static BlockingPool<1, 2, 64> = Box::leak(Box::new(BlockingPool::new()));
+        let both = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                both.wait();
+                drop(pool.submit(|| ()));
+            });
+            both.wait();
+            let report = pool.close(Duration::from_millis(500));
+            assert_eq!(report.stuck, 0, "{pool:?}");
+        });
+        assert!(pool.submit(|| ()).is_err_and(|rejected| rejected.why == Why::Closed), "{pool:?}");
+        assert_eq!(pool.alive(), 0);
+    }
+}

@@ -1,5 +1,6 @@
 //! Threads that compute: a pool whose threads give way to the workers, and slices of time for its jobs.
 
+use super::pool::By;
 use super::{BlockingPool, Job, JobError, PoolClosed, PoolReport, Rejected, StartPoolError};
 use crate::rt::PoolCpus;
 use std::cell::Cell;
@@ -110,9 +111,16 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> CpuPool<THRE
     ///
     /// # Errors
     /// [`StartPoolError`].
+    ///
+    /// # Panics
+    /// When there is a zero byte in the name.
     pub fn start(&'static self, name: &str, nicer: u8) -> Result<(), StartPoolError> {
+        self.start_by(By::Call, name, nicer)
+    }
+
+    fn start_by(&'static self, by: By, name: &str, nicer: u8) -> Result<(), StartPoolError> {
         let cpus = PoolCpus::for_computing();
-        self.pool.start_with(name, move || {
+        self.pool.start_with(by, name, move || {
             cpus.bind();
             be_nicer(nicer);
         })
@@ -122,7 +130,7 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> CpuPool<THRE
     #[inline]
     fn start_with_a_job(&'static self) {
         if self.pool.is_new() {
-            let _ = self.start("cpu", NICER);
+            let _ = self.start_by(By::FirstJob, "cpu", NICER);
         }
     }
 

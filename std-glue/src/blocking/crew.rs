@@ -49,6 +49,26 @@ pub struct Threads {
 pub(super) struct Counts {
     /// Threads that have not ended.
     pub alive: u32,
+    /// Closes that have not returned (CREW-3).
+    pub closing: u32,
+}
+
+/// A close from its beginning to its end (CREW-3).
+pub(super) struct Closes<'a>(&'a Threads);
+
+impl<'a> Closes<'a> {
+    pub fn begin(threads: &'a Threads) -> Self {
+        threads.counts().closing += 1;
+        Self(threads)
+    }
+}
+
+impl Drop for Closes<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.0.counts();
+        counts.closing -= 1;
+        self.0.set_life(Life::Closed);
+    }
 }
 
 /// What became of the threads so far.
@@ -67,7 +87,7 @@ impl Threads {
         Self {
             epoch: AtomicU32::new(0),
             life: AtomicU32::new(Life::New as u32),
-            counts: Mutex::new(Counts { alive: 0 }),
+            counts: Mutex::new(Counts { alive: 0, closing: 0 }),
             changed: Condvar::new(),
         }
     }

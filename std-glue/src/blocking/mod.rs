@@ -7,7 +7,8 @@
 //! CREW-1: `epoch` grows before sleepers are woken, and a thread reads it before it looks at the queue, so a call
 //! that comes after the look ends the sleep. CREW-2: the threads of one start are counted, and the pool starts again
 //! only after all of them have ended; they use the static alone, so one that is stuck when a close gives up may go on
-//! for ever. Threads take no signals (THREADS-2).
+//! for ever. CREW-3: a start and a close each begin in one hold of the counts' lock, and nothing starts while a close is
+//! under way, so a first job that comes at the same time is closed, or rejected, and opens nothing. Threads take no signals (THREADS-2).
 //!
 //! What computes has a pool of its own kind: [`CpuPool`], whose threads are nice, keep off the processor of a kernel
 //! thread that takes submissions (SQPOLL), and tell a job when its slice of time is over.

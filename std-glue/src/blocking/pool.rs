@@ -1,6 +1,6 @@
 //! A pool with its threads.
 
-use super::crew::{Life, Threads};
+use super::crew::{Closes, Life, Threads};
 use super::{Job, JobError, PoolClosed, Rejected, Reserve, Reserved, Why};
 use crate::rt::{PoolCpus, SignalsBlocked};
 use std::fmt;
@@ -54,10 +54,19 @@ pub struct PoolReport {
     pub stuck: u32,
 }
 
+/// What starts a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// The program.
+    Call,
+    /// A job, if nothing has started or closed it before (CREW-3).
+    FirstJob,
+}
+
 /// Why a pool's threads did not start.
 #[derive(Debug)]
 pub enum StartPoolError {
-    /// Threads of an earlier start have not ended: one is stuck in a job.
+    /// It is started, or being closed, or threads of an earlier start have not ended: one is stuck in a job.
     InUse,
     /// The system refused a thread.
     Thread(io::Error),
@@ -98,21 +107,36 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> BlockingPool
     ///
     /// # Errors
     /// [`StartPoolError`].
+    ///
+    /// # Panics
+    /// When there is a zero byte in the name.
     pub fn start(&'static self, name: &str) -> Result<(), StartPoolError> {
+        self.start_by(By::Call, name)
+    }
+
+    fn start_by(&'static self, by: By, name: &str) -> Result<(), StartPoolError> {
         let cpus = PoolCpus::any();
-        self.start_with(name, move || cpus.bind())
+        self.start_with(by, name, move || cpus.bind())
     }
 
     /// The same, where each thread begins with `prepare`.
     pub(super) fn start_with(
         &'static self,
+        by: By,
         name: &str,
         prepare: impl Fn() + Copy + Send + 'static,
     ) -> Result<(), StartPoolError> {
         self.node.show(self);
+        assert!(!name.contains('\0'), "unboxed: a thread's name has no zero byte in it");
         let crew = self.jobs.crew();
         let mut counts = crew.counts();
-        if crew.life() == Life::Started || counts.alive > 0 {
+        let was_new = crew.life() == Life::New;
+        // CREW-3.
+        if crew.life() == Life::Started
+            || counts.alive > 0
+            || counts.closing > 0
+            || (by == By::FirstJob && !was_new)
+        {
             return Err(StartPoolError::InUse);
         }
         self.jobs.open();
@@ -167,7 +191,7 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> BlockingPool
     #[inline]
     fn start_with_a_job(&'static self) {
         if self.is_new() {
-            let _ = self.start("blocking");
+            let _ = self.start_by(By::FirstJob, "blocking");
         }
     }
 
@@ -220,10 +244,11 @@ impl<const THREADS: usize, const PLACES: usize, const BYTES: usize> BlockingPool
     /// Takes no more jobs, drops those that wait, and waits for those that run, at most `timeout`. Blocks; threads
     /// that are stuck then go on alone.
     pub fn close(&self, timeout: Duration) -> PoolReport {
+        let crew = self.jobs.crew();
+        // A waker's panic goes on from here; the pool is as closed then.
+        let _closing = Closes::begin(crew);
         self.jobs.close();
-        let stuck = self.jobs.crew().wait_for_end(timeout);
-        self.jobs.crew().set_life(Life::Closed);
-        PoolReport { stuck }
+        PoolReport { stuck: crew.wait_for_end(timeout) }
     }
 
     /// Places in use, jobs that wait, and jobs that run.
