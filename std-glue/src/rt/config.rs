@@ -176,7 +176,21 @@ impl Config {
     }
 
     /// What the threads are called, with their number behind it; the system shows the first 15 bytes.
+    ///
+    /// # Panics
+    /// When there is a zero byte in it; in a constant, when the program is built:
+    ///
+    /// ```compile_fail,E0080
+    /// # use unboxed::rt::Config;
+    /// const CONFIG: Config = Config::new().name("work\0er");
+    /// # let _ = CONFIG;
+    /// ```
     pub const fn name(mut self, name: &'static str) -> Self {
+        let mut rest = name.as_bytes();
+        while let [byte, others @ ..] = rest {
+            assert!(*byte != 0, "unboxed: a thread's name has no zero byte in it");
+            rest = others;
+        }
         self.name = name;
         self
     }
