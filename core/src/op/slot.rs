@@ -14,7 +14,8 @@
 //! SLOT-1 (R8): one writer at a time. IN_FLIGHT belongs to the loop's thread; its store of READY or FREE
 //! (Release) is its last access; READY belongs to whoever takes it: plainly on the owner's own task, which
 //! cannot end meanwhile, by compare-and-swap elsewhere.
-//! SLOT-2: the generation grows with each free, so a handle of an earlier activation never matches.
+//! SLOT-2: the generation grows with each free, so a handle of an earlier activation does not match. It has 29 bits (`word.rs`)
+//! and comes round: this holds for handles younger than 2^29 activations of their slot.
 //! SLOT-3 (R1): slots are `'static` and are never freed, only reused; zeroed memory is a free slot.
 
 use super::hold::Hold;

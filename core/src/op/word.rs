@@ -9,6 +9,9 @@
 //! | IN_FLIGHT to DETACHED | the loop's, at a close | store |
 //!
 //! SLOT-1 and SLOT-2 in `slot.rs` say why each of the stores has one writer.
+//!
+//! The generation is what the state leaves of 32 bits: 29. After 2^29 activations of its slot a handle that was never dropped
+//! or polled would match again.
 
 use crate::atomics::{AtomicU32, Ordering, const_unless_loom};
 
