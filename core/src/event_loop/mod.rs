@@ -75,6 +75,13 @@ pub trait Doorbell: Sync {
 /// exactly one terminal completion, after which nothing touches the memory that the descriptor named. It
 /// keeps its own memory valid for as long as the system may use it, also after `close`. It calls nothing
 /// foreign (wakers, user code) in `submit`, `cancel` and `turn`. It lets one worker at a time attach.
+///
+/// A result that is not negative says what a transfer moved: at most the descriptor's `len`, and that many bytes of a
+/// read have been written, since its task takes them as initialized.
+///
+/// [`Reaper::complete`] may call [`cancel`](Self::cancel) (a multishot's queue of results is full) and
+/// [`close_file`](Self::close_file) (a connection finds no entry in the file table), in the midst of `turn`: a loop holds no
+/// lock and no borrow of a `RefCell` across `complete` that these take.
 pub unsafe trait EventLoop {
     /// A worker takes the loop for itself, until [`close`](Self::close). False when one has it.
     fn attach(&self) -> bool;
@@ -88,7 +95,8 @@ pub unsafe trait EventLoop {
     /// The memory and the file that `op` names stay valid until its terminal completion (R0, R4).
     unsafe fn submit(&self, token: OpToken, op: &Descriptor) -> Result<(), Full>;
 
-    /// Asks that an accepted operation end soon. It ends through its own terminal completion.
+    /// Asks that an accepted operation end soon. It ends through its own terminal completion. May be called from
+    /// within [`turn`](Self::turn), by [`Reaper::complete`].
     ///
     /// # Errors
     /// [`Full`]: nothing was taken; the worker asks again after a turn.
@@ -118,7 +126,8 @@ pub unsafe trait EventLoop {
     /// How other threads wake it.
     fn doorbell(&self) -> &'static dyn Doorbell;
 
-    /// Closes a descriptor on which no operation is in flight. May be done at once or with the next turn.
+    /// Closes a descriptor on which no operation is in flight. May be done at once or with the next turn. May be
+    /// called from within [`turn`](Self::turn), by [`Reaper::complete`].
     fn close_file(&self, file: RawFile);
 
     /// The worker has drained what would end. What is still in flight may touch its memory for ever.

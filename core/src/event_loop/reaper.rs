@@ -55,6 +55,13 @@ impl Reaper<'_> {
     }
 
     /// One completion of `token`. A token of an earlier activation is counted and ignored.
+    ///
+    /// It may call the loop's [`cancel`](super::EventLoop::cancel) and [`close_file`](super::EventLoop::close_file), so the
+    /// caller holds no lock or borrow that these take.
+    ///
+    /// # Panics
+    /// When there is no place for another waker, which cannot be while [`is_full`](Self::is_full) is false: ask
+    /// before each completion. The operation is lost then, and whoever waits for it is not woken.
     #[inline]
     pub fn complete(&mut self, token: OpToken, result: i32, kind: Completion) {
         self.reaped += 1;
