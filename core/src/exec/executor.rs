@@ -160,13 +160,18 @@ impl Executor {
     /// # Panics
     /// When this thread is inside a runtime already.
     pub fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        /// The next turn may be far away, after a panic too.
+        struct HandsOver(&'static Worker);
+        impl Drop for HandsOver {
+            fn drop(&mut self) {
+                self.0.hand_over();
+            }
+        }
         let worker = self.worker();
         let _entered = super::current::Entered::new(worker);
         worker.disturb_rest();
-        let result = f();
-        // The next turn may be far away.
-        worker.hand_over();
-        result
+        let _hands_over = HandsOver(worker);
+        f()
     }
 
     /// Makes a pinned future the root task, to be driven by [`RootRun::turn`].
