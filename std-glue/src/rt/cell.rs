@@ -2,7 +2,7 @@
 
 use super::cpus::{Cpus, Kept};
 use super::seat::{RingPlace, Seat, nanos};
-use super::threads::{Crew, Threads};
+use super::threads::{Crew, Threads, leaves_nothing};
 use super::urgency::Before;
 use super::{Config, Runtime};
 use crate::ring::{SetupError, SqThread};
@@ -190,7 +190,7 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
     /// configuration asks for more, on threads of their own.
     ///
     /// # Errors
-    /// [`StartError`]; whatever had started has ended then.
+    /// [`StartError`]; whatever had started has ended then. Should a worker not have ended in time, the storage stays in use.
     pub fn start(&'static self, config: Config) -> Result<Runtime, StartError> {
         self.node.show(self);
         if self.taken.swap(true, Ordering::Acquire) {
@@ -198,16 +198,15 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
         }
         let workers = config.workers_within(WORKERS);
         let resident = config.resident.take_statics(std::ptr::from_ref(self).cast());
-        let started = resident.and_then(|()| {
-            match self.scheduler.open(workers, config.mode, config.idle_of(workers)) {
-                Ok(_) => self.start_taken(config, workers),
-                Err(_) => Err(StartError::InUse),
+        let open = |()| self.scheduler.open(workers, config.mode, config.idle_of(workers));
+        let opened = resident.and_then(|taken| open(taken).map_err(|_| StartError::InUse));
+        match opened {
+            Ok(_) => self.start_taken(config, workers),
+            Err(error) => {
+                self.taken.store(false, Ordering::Release);
+                Err(error)
             }
-        });
-        if started.is_err() {
-            self.taken.store(false, Ordering::Release);
         }
-        started
     }
 
     fn start_taken(&'static self, config: Config, workers: usize) -> Result<Runtime, StartError> {
@@ -248,10 +247,14 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
                 for index in threads.count() as usize + 1..workers {
                     self.scheduler.absent(index);
                 }
-                let first = first.map(|mut seat| seat.close(CLOSE_TIMEOUT));
-                let others = threads.join(&self.crew, CLOSE_TIMEOUT + JOIN_SLACK);
-                first.and(refused).and(others)?;
-                Err(StartError::InUse)
+                let first = first.map(|mut seat| seat.close(CLOSE_TIMEOUT).unwrap_or_default());
+                let (others, error) = threads.join(&self.crew, CLOSE_TIMEOUT + JOIN_SLACK);
+                // A worker that is stuck still has its seat, and drops its ring there when it ends.
+                if leaves_nothing(&others) && first.as_ref().map_or(true, leaves_nothing) {
+                    self.taken.store(false, Ordering::Release);
+                }
+                first.and(refused)?;
+                Err(error.unwrap_or(StartError::InUse))
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::TableGuard;
 use super::cell::{Bound, CLOSE_TIMEOUT, JOIN_SLACK};
 use super::seat::{Seat, nanos};
-use super::threads::{Crew, Threads};
+use super::threads::{Crew, Threads, leaves_nothing};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
@@ -119,11 +119,11 @@ impl Runtime {
         self.crew.set_timeout(nanos(timeout));
         let Some(mut report) = self.seat.close(timeout) else { return CloseReport::default() };
         // None of them has an error to end with: they have all started.
-        let others = self.threads.join(self.crew, timeout.saturating_add(JOIN_SLACK)).unwrap_or_default();
+        let (others, _) = self.threads.join(self.crew, timeout.saturating_add(JOIN_SLACK));
         report.aborted += others.aborted;
         report.detached += others.detached;
         report.stuck += others.stuck;
-        if report.detached == 0 && report.stuck == 0 {
+        if leaves_nothing(&report) {
             self.taken.store(false, Ordering::Release);
         }
         report

@@ -153,8 +153,8 @@ impl Threads {
     }
 
     /// Waits for all of them, at most so long, and adds their reports up. The first error that one ended with
-    /// comes instead.
-    pub fn join(&mut self, crew: &Crew, timeout: Duration) -> Ended {
+    /// comes beside the sum of the others.
+    pub fn join(&mut self, crew: &Crew, timeout: Duration) -> (CloseReport, Option<StartError>) {
         let stuck = crew.wait_for_end(self.count, timeout);
         let mut sum = CloseReport { stuck, ..CloseReport::default() };
         let mut error = None;
@@ -174,8 +174,13 @@ impl Threads {
             }
         }
         self.count = 0;
-        error.map_or(Ok(sum), Err)
+        (sum, error)
     }
+}
+
+/// Whether the storage of a runtime that closed so is free: nobody touches it any more.
+pub(super) fn leaves_nothing(report: &CloseReport) -> bool {
+    report.detached == 0 && report.stuck == 0
 }
 
 /// THREADS-2: signals are for the program's own threads, so a worker's takes none; else one that a
@@ -205,5 +210,43 @@ impl Drop for SignalsBlocked {
     fn drop(&mut self) {
         // SAFETY: the mask that this thread had.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    fn ends(crew: &'static Crew, ended: Ended) -> impl FnOnce() -> Ended + Send {
+        move || {
+            crew.has_ended();
+            ended
+        }
+    }
+
+    #[test]
+    fn an_error_hides_neither_what_is_detached_nor_who_is_stuck() {
+        static CREW: Crew = Crew::new();
+        let (go, waits) = channel::<()>();
+        let mut threads = Threads::new();
+        let report = CloseReport { detached: 3, ..CloseReport::default() };
+        threads.spawn("refused".into(), ends(&CREW, Err(StartError::InUse))).unwrap();
+        threads.spawn("detached".into(), ends(&CREW, Ok(report))).unwrap();
+        threads
+            .spawn("stuck".into(), move || {
+                let _ = waits.recv();
+                Ok(CloseReport::default())
+            })
+            .unwrap();
+        // The two have ended before anyone looks whether they have.
+        while threads.handles[..2].iter().flatten().any(|handle| !handle.is_finished()) {
+            std::thread::yield_now();
+        }
+        let (sum, error) = threads.join(&CREW, Duration::from_millis(20));
+        assert!(matches!(error, Some(StartError::InUse)));
+        assert_eq!((sum.detached, sum.stuck), (3, 1));
+        assert!(!leaves_nothing(&sum));
+        drop(go);
     }
 }
