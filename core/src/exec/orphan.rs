@@ -3,20 +3,21 @@
 use super::stats::count;
 use super::worker::Worker;
 use crate::ahead;
+use crate::atomics::Count;
 use crate::op::{
-    FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotKind, TAKING, same_generation,
+    FREE, IN_FLIGHT, Queued, READY, REQ_CANCEL, REQ_DROP, REQ_WAKER, Slot, SlotKind, TAKING, low_generation,
 };
 use crate::task;
 
 /// What a cancelled operation ends with: the system's ECANCELED.
 pub(crate) const CANCELED: i32 = -125;
 /// `flags` of a slot that has not been submitted: its holder encodes it again.
-pub(crate) const FLAG_RETRY: u32 = 1;
+pub(crate) const FLAG_RETRY: u8 = 1;
 
 impl Worker {
     /// The terminal completion of a slot whose result is written, and whose state word is `word` (REAP-1).
     #[inline]
-    pub(crate) fn finish_slot(&self, slot: &'static Slot, word: u32) {
+    pub(crate) fn finish_slot(&self, slot: &'static Slot, word: Count) {
         self.op_completed(slot);
         let Some(waker) = slot.take_holders_waker() else {
             return self.finish_unawaited(slot, word);
@@ -39,7 +40,7 @@ impl Worker {
 
     /// The same for one whose holder is gone (REAP-2), or waits elsewhere.
     #[cold]
-    fn finish_unawaited(&self, slot: &'static Slot, word: u32) {
+    fn finish_unawaited(&self, slot: &'static Slot, word: Count) {
         self.in_flight.set(self.in_flight.get() - 1);
         if slot.is_orphan() {
             if slot.queued.get() == Queued::Cancel {
@@ -193,8 +194,8 @@ impl Worker {
     }
 
     pub(crate) fn take_post(&self, slot: &'static Slot) {
-        let (bits, generation) = slot.requests.take();
-        let Some(state) = self.still_asked(slot, bits, generation) else { return };
+        let (bits, asked_of) = slot.requests.take();
+        let Some((state, generation)) = self.still_asked(slot, bits, asked_of) else { return };
         if bits & REQ_DROP != 0 {
             match state {
                 // Whoever waits for it elsewhere is woken at its end.
@@ -227,10 +228,10 @@ impl Worker {
         }
     }
 
-    /// The state of the activation that requests are for, if it goes on, and is this worker's (REQUEST-3).
-    fn still_asked(&self, slot: &'static Slot, bits: u32, generation: u32) -> Option<u32> {
-        let (state, now) = slot.observe();
-        if !same_generation(generation, now) || state == FREE {
+    /// State and generation of the activation that requests are for, if it goes on, and is this worker's (REQUEST-3).
+    fn still_asked(&self, slot: &'static Slot, bits: u32, asked_of: u32) -> Option<(u32, Count)> {
+        let (state, generation) = slot.observe();
+        if asked_of != low_generation(generation) || state == FREE {
             slot.wake_alt();
             return None;
         }
@@ -238,15 +239,15 @@ impl Worker {
             slot.ask(generation, bits);
             return None;
         }
-        Some(state)
+        Some((state, generation))
     }
 
     /// A message to a worker whose inbox is closed; on any thread. What is still in flight there is, or is
     /// about to be, detached, and stays the system's.
     #[cold]
     pub(crate) fn take_late_post(&self, slot: &'static Slot) {
-        let (bits, generation) = slot.requests.take();
-        let Some(state) = self.still_asked(slot, bits, generation) else { return };
+        let (bits, asked_of) = slot.requests.take();
+        let Some((state, generation)) = self.still_asked(slot, bits, asked_of) else { return };
         if bits & REQ_DROP != 0 {
             match state {
                 READY if slot.claim(generation) => self.discard(slot),

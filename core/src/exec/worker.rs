@@ -24,7 +24,7 @@ use super::root::{RootBlock, RootBody};
 use super::scheduler::Scheduler;
 use super::share::RING;
 use super::stats::{Gauge, Stats, count};
-use crate::atomics::{AtomicBool, AtomicU32, Ordering, SharedPtr};
+use crate::atomics::{AtomicBool, AtomicU32, Count, Ordering, SharedPtr};
 use crate::event_loop::{Descriptor, Doorbell, EventLoop};
 use crate::memory::MapNode;
 #[cfg(feature = "trace")]
@@ -340,7 +340,7 @@ impl Worker {
         &self,
         event_loop: &'static dyn EventLoop,
         slot: &'static Slot,
-        generation: u32,
+        generation: Count,
         op: &Descriptor,
     ) {
         self.in_flight.set(self.in_flight.get() + 1);

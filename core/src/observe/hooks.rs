@@ -5,6 +5,7 @@
 
 use super::observation::SlowPoll;
 use super::record::{self, Kind, Record};
+use crate::atomics::Count;
 use crate::event_loop::{Descriptor, OpToken};
 use crate::exec::{Worker, count, current};
 use crate::op::Slot;
@@ -75,7 +76,7 @@ pub(crate) fn published(task: TaskRef, worker: &Worker, vtable: &'static TaskVta
 
 /// A holder on its own task has taken a result.
 #[inline]
-pub(crate) fn taken(slot: &'static Slot, generation: u32) {
+pub(crate) fn taken(slot: &'static Slot, generation: Count) {
     let Some(observed) = current::get().and_then(Worker::observed) else { return };
     // Another worker's completion may have come within this poll.
     let here = core::ptr::eq(slot.worker.get(), observed.worker);
@@ -162,7 +163,7 @@ impl Worker {
     }
 
     #[inline]
-    pub(crate) fn op_queued(&self, slot: &'static Slot, generation: u32, op: &Descriptor) {
+    pub(crate) fn op_queued(&self, slot: &'static Slot, generation: Count, op: &Descriptor) {
         self.began(slot, generation, record::code_of(op), 0);
     }
 
@@ -172,7 +173,7 @@ impl Worker {
     }
 
     #[inline]
-    fn began(&self, slot: &'static Slot, generation: u32, code: u16, mark: u8) {
+    fn began(&self, slot: &'static Slot, generation: Count, code: u16, mark: u8) {
         let Some(observed) = self.observed() else { return };
         self.observer.queued.set(self.observer.queued.get() + u32::from(mark == 0));
         let mut record = operation(observed.now(), Kind::Queued, slot.token(generation));

@@ -1,5 +1,6 @@
 //! The hooks of `hooks.rs`, without the feature `trace`: nothing is left of them.
 
+use crate::atomics::Count;
 use crate::event_loop::Descriptor;
 use crate::exec::Worker;
 use crate::op::Slot;
@@ -17,7 +18,7 @@ pub(crate) fn woken(_: TaskRef, _: &Worker, _: *const Worker) {}
 pub(crate) fn published(_: TaskRef, _: &Worker, _: &'static TaskVtable) {}
 
 #[inline(always)]
-pub(crate) fn taken(_: &'static Slot, _: u32) {}
+pub(crate) fn taken(_: &'static Slot, _: Count) {}
 
 impl Worker {
     #[inline(always)]
@@ -41,7 +42,7 @@ impl Worker {
     pub(crate) fn came_in(&self, _: TaskRef) {}
 
     #[inline(always)]
-    pub(crate) fn op_queued(&self, _: &'static Slot, _: u32, _: &Descriptor) {}
+    pub(crate) fn op_queued(&self, _: &'static Slot, _: Count, _: &Descriptor) {}
 
     #[inline(always)]
     pub(crate) fn timer_queued(&self, _: &'static Slot) {}

@@ -5,6 +5,7 @@ use super::handle::{OpHandle, Parts};
 use super::keep::Keep;
 use super::slot::{NO_INDEX, Slot};
 use super::slot_kind::SlotKind;
+use crate::atomics::Count;
 use crate::event_loop::{Descriptor, EventLoop};
 use crate::exec::{Worker, current};
 use crate::task::{TaskRef, clone_waker, task_of, waker_of};
@@ -115,7 +116,7 @@ impl OpHandle {
         &mut self,
         place: Place,
         slot: &'static Slot,
-        generation: u32,
+        generation: Count,
         op: &Descriptor,
         parts: Option<Parts>,
     ) {

@@ -8,6 +8,7 @@ use super::request::REQ_DROP;
 use super::slot::Slot;
 use super::slot_kind::SlotKind;
 use super::word::{DETACHED, IN_FLIGHT, READY, STATE_BITS, pack};
+use crate::atomics::Count;
 use crate::exec::{FLAG_RETRY, current};
 use crate::file::{FileEntry, Held};
 use crate::observe::hook;
@@ -60,7 +61,7 @@ impl OpHandle {
         }
         match take_result(slot, word) {
             Some(mut outcome) => {
-                outcome.again &= !self.cancelled;
+                outcome.again &= !self.is_cancelled();
                 Poll::Ready(Ok(outcome))
             }
             None => Poll::Ready(Err(Error::TaskEnded)),
@@ -70,7 +71,7 @@ impl OpHandle {
 
 /// The slot must wake this context.
 #[inline]
-fn wait_again(slot: &'static Slot, generation: u32, cx: &Context<'_>) {
+fn wait_again(slot: &'static Slot, generation: Count, cx: &Context<'_>) {
     if core::ptr::eq(current::worker(), slot.worker.get()) {
         if !slot.has_waker_like(cx.waker()) {
             displaced(slot.put_waker(clone_waker(cx.waker())), cx);
@@ -81,7 +82,7 @@ fn wait_again(slot: &'static Slot, generation: u32, cx: &Context<'_>) {
 }
 
 /// Takes the result out of a slot whose word is READY, and frees it; none when the owner's ending came first.
-fn take_result(slot: &'static Slot, word: u32) -> Option<Outcome> {
+fn take_result(slot: &'static Slot, word: Count) -> Option<Outcome> {
     let own = own_task(slot);
     if own.is_none() && !slot.claim(word >> STATE_BITS) {
         return None;
@@ -111,7 +112,7 @@ fn own_task(slot: &Slot) -> Option<TaskRef> {
 
 /// HANDLE-2: takes what was kept, and frees the slot, on the owner's own task, which saw `word`.
 #[inline]
-fn take_own(slot: &'static Slot, word: u32, task: TaskRef) -> RawBuf {
+fn take_own(slot: &'static Slot, word: Count, task: TaskRef) -> RawBuf {
     hook::taken(slot, word >> STATE_BITS);
     let (raw, file, held) = kept(slot);
     free_own(task, slot, word);
@@ -141,7 +142,7 @@ fn end_op(file: Option<&'static FileEntry>, held: Held) {
 
 /// HANDLE-2: on the owner's own task, which saw `word`.
 #[inline]
-pub(super) fn free_own(task: TaskRef, slot: &'static Slot, word: u32) {
+pub(super) fn free_own(task: TaskRef, slot: &'static Slot, word: Count) {
     let index = slot.index();
     slot.set_free_after(word);
     if index < 64 {
@@ -152,7 +153,7 @@ pub(super) fn free_own(task: TaskRef, slot: &'static Slot, word: u32) {
 
 /// A claimed slot goes back through its loop's thread, which may have a message of it in its inbox.
 #[cold]
-fn give_back(slot: &'static Slot, generation: u32) {
+fn give_back(slot: &'static Slot, generation: Count) {
     let worker = slot.worker.get();
     if core::ptr::eq(current::worker(), worker) {
         // SAFETY: WORKER-1.

@@ -16,10 +16,12 @@
 use super::end::free_own;
 use super::error::Error;
 use super::keep::{KeepVtable, RawBuf};
+use super::request::low;
 use super::request::{Asked, REQ_CANCEL, REQ_DROP, REQ_WAKER};
 use super::slot::Slot;
 use super::slot_kind::SlotKind;
-use super::word::{DETACHED, FREE, IN_FLIGHT, READY, TAKING, same_generation};
+use super::word::{DETACHED, FREE, IN_FLIGHT, READY, TAKING};
+use crate::atomics::Count;
 use crate::exec::current;
 use crate::file::{Direction, FileEntry};
 use crate::task::{TaskRef, clone_waker};
@@ -29,18 +31,19 @@ use core::task::{Context, Waker};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SlotRef {
     pub(super) slot: &'static Slot,
-    pub(super) generation: u32,
+    pub(super) generation: Count,
 }
 
 impl SlotRef {
     #[inline]
-    pub fn from_parts(slot: &'static Slot, generation: u32) -> Self {
-        Self { slot, generation }
+    pub fn from_parts(slot: &'static Slot, low_generation: u32) -> Option<Self> {
+        let now = Self::of(slot);
+        (low(now.generation) == low_generation).then_some(now)
     }
 
     #[inline]
     pub fn into_parts(self) -> (&'static Slot, u32) {
-        (self.slot, self.generation)
+        (self.slot, low(self.generation))
     }
 
     /// The present activation.
@@ -51,13 +54,13 @@ impl SlotRef {
     /// Whether the operation has not had its terminal completion.
     pub fn in_flight(self) -> bool {
         let (state, generation) = self.slot.observe();
-        (state == IN_FLIGHT || state == DETACHED) && same_generation(generation, self.generation)
+        (state == IN_FLIGHT || state == DETACHED) && generation == self.generation
     }
 
     /// Whether the slot still holds it.
     pub fn is_held(self) -> bool {
         let (state, generation) = self.slot.observe();
-        state != FREE && same_generation(generation, self.generation)
+        state != FREE && generation == self.generation
     }
 
     /// Wakes the context when the operation, whose holder is gone, has ended.
@@ -106,9 +109,11 @@ pub(crate) struct Outcome {
 pub struct OpHandle {
     /// The slot of the operation that was begun, in `generation`.
     slot: Option<&'static Slot>,
-    generation: u32,
-    pub(super) cancelled: bool,
+    /// And whether it was asked to end, in the bit that no generation has.
+    tag: Count,
 }
+
+const CANCELLED: Count = 1 << (Count::BITS - 1);
 
 // SAFETY: KEEP-1; what it names may be used from any thread.
 unsafe impl Send for OpHandle {}
@@ -124,12 +129,23 @@ impl Default for OpHandle {
 impl OpHandle {
     /// A handle without an operation.
     pub const fn new() -> Self {
-        Self { slot: None, generation: 0, cancelled: false }
+        Self { slot: None, tag: 0 }
     }
 
     #[inline]
     pub(crate) fn slot(&self) -> Option<SlotRef> {
-        self.slot.map(|slot| SlotRef { slot, generation: self.generation })
+        self.slot.map(|slot| SlotRef { slot, generation: self.generation() })
+    }
+
+    #[inline]
+    fn generation(&self) -> Count {
+        self.tag & !CANCELLED
+    }
+
+    /// Whether its end was asked for.
+    #[inline]
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.tag & CANCELLED != 0
     }
 
     /// The operation has ended, and its slot is not this handle's any more.
@@ -139,25 +155,26 @@ impl OpHandle {
     }
 
     #[inline]
-    pub(super) fn begun(&mut self, slot: &'static Slot, generation: u32) {
-        (self.slot, self.generation, self.cancelled) = (Some(slot), generation, false);
+    pub(super) fn begun(&mut self, slot: &'static Slot, generation: Count) {
+        (self.slot, self.tag) = (Some(slot), generation);
     }
 
     /// Asks that the operation end soon; its result still comes through [`poll_end`](Self::poll_end).
     pub(crate) fn cancel(&mut self, cx: &Context<'_>) {
         let Some(SlotRef { slot, generation }) = self.slot() else { return };
-        if self.cancelled || !(SlotRef { slot, generation }).in_flight() {
+        if self.is_cancelled() || !(SlotRef { slot, generation }).in_flight() {
             return;
         }
         if core::ptr::eq(current::worker(), slot.worker.get()) {
             // SAFETY: WORKER-1.
             let worker = unsafe { &*slot.worker.get() };
-            self.cancelled = worker.want_cancel(slot);
-            if !self.cancelled {
+            if worker.want_cancel(slot) {
+                self.tag |= CANCELLED;
+            } else {
                 cx.waker().wake_by_ref();
             }
         } else {
-            self.cancelled = true;
+            self.tag |= CANCELLED;
             slot.ask(generation, REQ_CANCEL);
         }
     }
@@ -166,7 +183,7 @@ impl OpHandle {
     #[inline]
     pub(crate) fn abandon(&mut self) {
         if let Some(slot) = self.slot.take() {
-            abandon(slot, self.generation);
+            abandon(slot, self.generation());
         }
     }
 
@@ -193,7 +210,7 @@ impl OpHandle {
 
     /// Whether a result is that of a cancel which this handle has not asked for: an earlier one's.
     pub(crate) fn ended_by_another(&self, result: i32) -> bool {
-        !self.cancelled && Error::check(result) == Err(Error::Cancelled)
+        !self.is_cancelled() && Error::check(result) == Err(Error::Cancelled)
     }
 
     /// Takes over the operation that lies in `slot`, if there is one.
@@ -230,9 +247,9 @@ impl Drop for OpHandle {
 
 /// The holder goes; see the module's table.
 #[cold]
-fn abandon(slot: &'static Slot, generation: u32) {
+fn abandon(slot: &'static Slot, generation: Count) {
     let (state, now) = slot.observe();
-    if !same_generation(now, generation) || state == DETACHED {
+    if now != generation || state == DETACHED {
         return;
     }
     let worker = slot.worker.get();
@@ -261,14 +278,14 @@ fn abandon(slot: &'static Slot, generation: u32) {
 
 impl Slot {
     /// Leaves a waker for the loop's thread, to be woken at the end of the activation.
-    pub(super) fn leave_waker(&'static self, generation: u32, cx: &Context<'_>) {
+    pub(super) fn leave_waker(&'static self, generation: Count, cx: &Context<'_>) {
         displaced(self.alt_waker.put(clone_waker(cx.waker())), cx);
         self.ask(generation, REQ_WAKER);
     }
 
     /// Leaves a request for the loop's thread, and wakes it: somebody may wait for the slot or for its block.
     /// When its runtime is closed the caller is the only one left.
-    pub(crate) fn ask(&'static self, generation: u32, bits: u32) {
+    pub(crate) fn ask(&'static self, generation: Count, bits: u32) {
         match self.requests.ask(generation, bits) {
             Asked::Posted => {}
             Asked::Post => {

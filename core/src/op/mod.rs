@@ -67,7 +67,8 @@ pub(crate) use {
     begin::place,
     handle::{Adopted, SlotRef},
     keep::{KEEP_FILE, more},
+    request::low as low_generation,
     request::{REQ_CANCEL, REQ_DROP, REQ_WAKER},
     slot_kind::{Queued, SlotBody, SlotKind, TimerBody},
-    word::{FREE, IN_FLIGHT, READY, TAKING, same_generation},
+    word::{FREE, IN_FLIGHT, READY, TAKING},
 };

@@ -4,10 +4,13 @@
 //! time the slot is in one inbox, or on its way there by whoever found the word zero. REQUEST-2: a request never
 //! takes the place of one for a later activation: it comes too late, and nobody but its own holder can wait for it.
 //! REQUEST-3: the inbox may be that of an earlier activation's worker, so whoever takes requests looks whose the
-//! slot is now, and passes them on.
+//! slot is now, and passes them on. The generation is told by its low 29 bits: a request that lies in an inbox while its
+//! slot serves half a thousand million others would hit one of them.
 
-use super::word::{STATE_BITS, STATE_MASK, is_later, pack, same_generation};
-use crate::atomics::{AtomicU32, Ordering, const_unless_loom};
+use crate::atomics::{AtomicU32, Count, Ordering, const_unless_loom};
+
+pub(super) const BITS: u32 = 3;
+pub(super) const MASK: u32 = (1 << BITS) - 1;
 
 /// The waker in the slot's second place is the one to wake.
 pub(crate) const REQ_WAKER: u32 = 1;
@@ -37,15 +40,16 @@ impl Requests {
     }
 
     /// Adds `bits` for `generation`.
-    pub fn ask(&self, generation: u32, bits: u32) -> Asked {
+    pub fn ask(&self, generation: Count, bits: u32) -> Asked {
+        let generation = low(generation);
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
-            let (asked, of) = (now & STATE_MASK, now >> STATE_BITS);
+            let (asked, of) = (now & MASK, now >> BITS);
             if asked != 0 && is_later(of, generation) {
                 return Asked::TooLate;
             }
-            let kept = if same_generation(of, generation) { asked } else { 0 };
-            let next = pack(kept | bits, generation);
+            let kept = if of == generation { asked } else { 0 };
+            let next = kept | bits | generation << BITS;
             match self.0.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) if asked == 0 => return Asked::Post,
                 Ok(_) => return Asked::Posted,
@@ -54,9 +58,20 @@ impl Requests {
         }
     }
 
-    /// Takes the bits and the generation that they are for; whoever has the slot out of its inbox.
+    /// Takes the bits and the [`low`] generation that they are for; whoever has the slot out of its inbox.
     pub fn take(&self) -> (u32, u32) {
         let word = self.0.swap(0, Ordering::AcqRel);
-        (word & STATE_MASK, word >> STATE_BITS)
+        (word & MASK, word >> BITS)
     }
+}
+
+/// As much of a generation as a request has room for.
+#[inline]
+pub(crate) fn low(generation: Count) -> u32 {
+    generation as u32 & u32::MAX >> BITS
+}
+
+/// Whether `a` is of a later activation than `b`.
+fn is_later(a: u32, b: u32) -> bool {
+    (a.wrapping_sub(b) << BITS).cast_signed() > 0
 }

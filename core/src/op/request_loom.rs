@@ -5,8 +5,9 @@
 //! `exec/orphan.rs`, `task/finish.rs` and `handle.rs`.
 
 use super::hold::Hold;
-use super::request::{Asked, REQ_CANCEL, REQ_DROP, Requests};
-use super::word::{FREE, IN_FLIGHT, READY, STATE_BITS, STATE_MASK, SlotWord, TAKING, pack, same_generation};
+use super::request::{Asked, BITS, MASK, REQ_CANCEL, REQ_DROP, Requests, low};
+use super::word::{FREE, IN_FLIGHT, READY, STATE_BITS, SlotWord, TAKING, pack, state_of};
+use crate::atomics::Count;
 use crate::queue::{Inbox, Linked};
 use crate::support_loom::{Plain, explore};
 use crate::task::Refs;
@@ -82,9 +83,9 @@ impl Model {
         Arc::new(model)
     }
 
-    fn begin(&self, worker: usize) -> u32 {
+    fn begin(&self, worker: usize) -> Count {
         let word = self.slot.word.get();
-        assert_eq!(word & STATE_MASK, FREE, "an operation begins in a slot that is not free");
+        assert_eq!(state_of(word), FREE, "an operation begins in a slot that is not free");
         self.slot.marks.set(0);
         self.slot.hold.reset();
         self.slot.worker.store(worker, Ordering::Relaxed);
@@ -92,14 +93,14 @@ impl Model {
         word >> STATE_BITS
     }
 
-    fn ask(&self, generation: u32, bits: u32) {
+    fn ask(&self, generation: Count, bits: u32) {
         let post = if self.bug == Bug::ForgetsTheLater {
             let mut now = self.by_hand.load(Ordering::Relaxed);
             loop {
-                let kept = if same_generation(now >> STATE_BITS, generation) { now & STATE_MASK } else { 0 };
-                let next = pack(kept | bits, generation);
+                let kept = if now >> BITS == low(generation) { now & MASK } else { 0 };
+                let next = kept | bits | low(generation) << BITS;
                 match self.by_hand.compare_exchange(now, next, Ordering::AcqRel, Ordering::Relaxed) {
-                    Ok(_) => break now & STATE_MASK == 0,
+                    Ok(_) => break now & MASK == 0,
                     Err(seen) => now = seen,
                 }
             }
@@ -116,7 +117,7 @@ impl Model {
     fn take_requests(&self) -> (u32, u32) {
         if self.bug == Bug::ForgetsTheLater {
             let word = self.by_hand.swap(0, Ordering::AcqRel);
-            return (word & STATE_MASK, word >> STATE_BITS);
+            return (word & MASK, word >> BITS);
         }
         self.slot.requests.take()
     }
@@ -124,9 +125,9 @@ impl Model {
     /// `Worker::take_posts`.
     fn take_posts(&self, worker: usize) {
         for _ in self.inboxes[worker].take_all() {
-            let (bits, generation) = self.take_requests();
-            let (state, now) = self.slot.word.observe();
-            if !same_generation(generation, now) || state == FREE {
+            let (bits, asked_of) = self.take_requests();
+            let (state, generation) = self.slot.word.observe();
+            if asked_of != low(generation) || state == FREE {
                 continue;
             }
             if self.bug != Bug::BelievesItsOwn && self.slot.worker.load(Ordering::Relaxed) != worker {
@@ -175,7 +176,7 @@ impl Model {
     }
 
     /// A holder on another thread: asks for the end, takes the result if it is there, and else lets go.
-    fn cancel_and_take(&self, generation: u32) {
+    fn cancel_and_take(&self, generation: Count) {
         self.ask(generation, REQ_CANCEL);
         let ready = self.slot.word.look() == pack(READY, generation);
         let claimed = match self.bug {

@@ -14,16 +14,16 @@
 //! SLOT-1 (R8): one writer at a time. IN_FLIGHT belongs to the loop's thread; its store of READY or FREE
 //! (Release) is its last access; READY belongs to whoever takes it: plainly on the owner's own task, which
 //! cannot end meanwhile, by compare-and-swap elsewhere.
-//! SLOT-2: the generation grows with each free, so a handle of an earlier activation does not match. It has 29 bits (`word.rs`)
-//! and comes round: this holds for handles younger than 2^29 activations of their slot.
+//! SLOT-2: the generation grows with each free, so a handle of an earlier activation never matches: not within 2^61 of them,
+//! or 2^29 on targets without 64-bit atomics.
 //! SLOT-3 (R1): slots are `'static` and are never freed, only reused; zeroed memory is a free slot.
 
 use super::hold::Hold;
 use super::request::Requests;
 use super::slot_kind::{Queued, SharedKind, SlotBody};
 use super::waker_cell::WakerCell;
-use super::word::{FREE, IN_FLIGHT, STATE_BITS, STATE_MASK, SlotWord, pack};
-use crate::atomics::{AtomicPtr, SharedPtr};
+use super::word::{FREE, IN_FLIGHT, STATE_BITS, STATE_MASK, SlotWord, pack, state_of};
+use crate::atomics::{AtomicPtr, Count, SharedPtr};
 use crate::event_loop::OpToken;
 use crate::exec::Worker;
 use crate::file::Held;
@@ -47,7 +47,6 @@ const ORPHAN: u8 = 2;
 pub struct Slot {
     pub(crate) state: SlotWord,
     pub(crate) result: Cell<i32>,
-    pub(crate) flags: Cell<u32>,
     pub(crate) requests: Requests,
     pub(crate) hold: Hold,
     marks: Cell<u8>,
@@ -55,6 +54,7 @@ pub struct Slot {
     pub(crate) queued: Cell<Queued>,
     index: Cell<u8>,
     pub(crate) held: Cell<Held>,
+    pub(crate) flags: Cell<u8>,
     pub(crate) waker: UnsafeCell<MaybeUninit<Waker>>,
     pub(crate) link: Cell<*const Slot>,
     pub(crate) owner: SharedPtr<Header>,
@@ -83,7 +83,7 @@ unsafe impl Linked for Slot {
 impl core::fmt::Debug for Slot {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let state = self.state.get();
-        write!(f, "Slot({:p}, state {}, gen {})", self, state & STATE_MASK, state >> STATE_BITS)
+        write!(f, "Slot({:p}, state {}, gen {})", self, state_of(state), state >> STATE_BITS)
     }
 }
 
@@ -113,13 +113,13 @@ impl Slot {
 
     /// The state word as its owner sees it.
     #[inline]
-    pub(crate) fn word(&self) -> u32 {
+    pub(crate) fn word(&self) -> Count {
         self.state.get()
     }
 
     /// State and generation with an acquire load.
     #[inline]
-    pub(crate) fn observe(&self) -> (u32, u32) {
+    pub(crate) fn observe(&self) -> (u32, Count) {
         self.state.observe()
     }
 
@@ -129,13 +129,19 @@ impl Slot {
     }
 
     /// Whether this activation is the loop's.
-    pub(crate) fn is_in_flight(&self, generation: u32) -> bool {
+    pub(crate) fn is_in_flight(&self, generation: Count) -> bool {
         self.state.look() == pack(IN_FLIGHT, generation)
     }
 
     /// FREE to IN_FLIGHT by the submitter, who owns the free slot; returns the generation.
     #[inline]
-    pub(crate) fn begin(&self, owner: *const Header, index: u8, worker: *const Worker, waker: Waker) -> u32 {
+    pub(crate) fn begin(
+        &self,
+        owner: *const Header,
+        index: u8,
+        worker: *const Worker,
+        waker: Waker,
+    ) -> Count {
         let word = self.state.get();
         self.result.set(0);
         self.flags.set(0);
@@ -210,7 +216,7 @@ impl Slot {
     /// The loop's last access in the life of an operation that somebody waits for; `word` is its state word,
     /// IN_FLIGHT, which nobody else writes (SLOT-1).
     #[inline]
-    pub(crate) fn set_ready(&self, word: u32) {
+    pub(crate) fn set_ready(&self, word: Count) {
         self.state.set_ready(word);
     }
 
@@ -222,7 +228,7 @@ impl Slot {
 
     /// The same for an owner who has seen the word.
     #[inline]
-    pub(crate) fn set_free_after(&self, word: u32) {
+    pub(crate) fn set_free_after(&self, word: Count) {
         self.state.set_free_after(word);
     }
 
@@ -232,17 +238,17 @@ impl Slot {
     }
 
     /// READY to TAKING, for a holder that is not on the owner's own task, and for the ending task.
-    pub(crate) fn claim(&self, generation: u32) -> bool {
+    pub(crate) fn claim(&self, generation: Count) -> bool {
         self.state.claim(generation)
     }
 
     /// The token of the present activation.
     #[inline]
-    pub(crate) fn token(&'static self, generation: u32) -> OpToken {
+    pub(crate) fn token(&'static self, generation: Count) -> OpToken {
         let address = core::ptr::from_ref(self).expose_provenance() as u64;
         assert!(address >> 48 == 0, "unboxed: a slot lies above the 48-bit address space");
         // SAFETY: a reference is not null.
-        OpToken(unsafe { NonZeroU64::new_unchecked(address | u64::from(generation & 0xffff) << 48) })
+        OpToken(unsafe { NonZeroU64::new_unchecked(address | u64::from(generation as u16) << 48) })
     }
 
     /// Where the slot of a token lies.
@@ -253,13 +259,13 @@ impl Slot {
 
     /// The slot of a token and its state word, when that is in flight in the activation of the token.
     #[inline]
-    pub(crate) fn of_token(token: OpToken) -> Option<(&'static Slot, u32)> {
+    pub(crate) fn of_token(token: OpToken) -> Option<(&'static Slot, Count)> {
         let data = token.0.get();
         // SAFETY: SLOT-3; tokens are made from slots only.
         let slot: &'static Slot = unsafe { &*Self::address(token) };
         let word = slot.state.get();
-        let expected = pack(IN_FLIGHT, (data >> 48) as u32);
-        (word & pack(STATE_MASK, 0xffff) == expected).then_some((slot, word))
+        let expected = pack(IN_FLIGHT, (data >> 48) as Count);
+        (word & (STATE_MASK | pack(FREE, 0xffff)) == expected).then_some((slot, word))
     }
 }
 

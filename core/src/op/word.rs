@@ -8,12 +8,10 @@
 //! | any to FREE, next generation | of who owns the slot then | store |
 //! | IN_FLIGHT to DETACHED | the loop's, at a close | store |
 //!
-//! SLOT-1 and SLOT-2 in `slot.rs` say why each of the stores has one writer.
-//!
-//! The generation is what the state leaves of 32 bits: 29. After 2^29 activations of its slot a handle that was never dropped
-//! or polled would match again.
+//! SLOT-1 and SLOT-2 in `slot.rs` say why each of the stores has one writer. A generation has 61 bits where a word of 64 can
+//! be stored at once, and never comes round there; 29 bits did so within a minute.
 
-use crate::atomics::{AtomicU32, Ordering, const_unless_loom};
+use crate::atomics::{AtomicCount, Count, Ordering, const_unless_loom};
 
 /// No operation.
 pub(crate) const FREE: u32 = 0;
@@ -26,53 +24,53 @@ pub(crate) const TAKING: u32 = 3;
 /// The runtime was closed while the system held it: never free again.
 pub(crate) const DETACHED: u32 = 4;
 pub(crate) const STATE_BITS: u32 = 3;
-pub(crate) const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
+pub(crate) const STATE_MASK: Count = (1 << STATE_BITS) - 1;
 
 /// See the module.
-pub(crate) struct SlotWord(AtomicU32);
+pub(crate) struct SlotWord(AtomicCount);
 
 impl SlotWord {
     const_unless_loom! {
         /// Of a free slot.
-        pub fn new() -> Self { Self(AtomicU32::new(0)) }
+        pub fn new() -> Self { Self(AtomicCount::new(0)) }
     }
 
     /// The word as its owner sees it.
     #[inline]
-    pub fn get(&self) -> u32 {
+    pub fn get(&self) -> Count {
         self.0.load(Ordering::Relaxed)
     }
 
     /// The word, with what whoever wrote it had done before.
     #[inline]
-    pub fn look(&self) -> u32 {
+    pub fn look(&self) -> Count {
         self.0.load(Ordering::Acquire)
     }
 
     /// State and generation of [`look`](Self::look).
     #[inline]
-    pub fn observe(&self) -> (u32, u32) {
+    pub fn observe(&self) -> (u32, Count) {
         let word = self.look();
-        (word & STATE_MASK, word >> STATE_BITS)
+        (state_of(word), word >> STATE_BITS)
     }
 
     /// FREE to IN_FLIGHT; `word` is the word of the free slot.
     #[inline]
-    pub fn begin(&self, word: u32) {
-        debug_assert_eq!(word & STATE_MASK, FREE);
-        self.0.store(word + (IN_FLIGHT - FREE), Ordering::Release);
+    pub fn begin(&self, word: Count) {
+        debug_assert_eq!(state_of(word), FREE);
+        self.0.store(word + Count::from(IN_FLIGHT - FREE), Ordering::Release);
     }
 
     /// IN_FLIGHT, which `word` says, to READY.
     #[inline]
-    pub fn set_ready(&self, word: u32) {
-        debug_assert_eq!(word & STATE_MASK, IN_FLIGHT);
-        self.0.store(word + (READY - IN_FLIGHT), Ordering::Release);
+    pub fn set_ready(&self, word: Count) {
+        debug_assert_eq!(state_of(word), IN_FLIGHT);
+        self.0.store(word + Count::from(READY - IN_FLIGHT), Ordering::Release);
     }
 
     /// FREE, in the generation after that of `word`.
     #[inline]
-    pub fn set_free_after(&self, word: u32) {
+    pub fn set_free_after(&self, word: Count) {
         self.0.store((word | STATE_MASK).wrapping_add(1), Ordering::Release);
     }
 
@@ -82,24 +80,33 @@ impl SlotWord {
     }
 
     /// READY to TAKING: true for one.
-    pub fn claim(&self, generation: u32) -> bool {
+    pub fn claim(&self, generation: Count) -> bool {
         let (from, to) = (pack(READY, generation), pack(TAKING, generation));
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
 #[inline]
-pub(crate) fn pack(state: u32, generation: u32) -> u32 {
-    state | generation << STATE_BITS
+pub(crate) fn pack(state: u32, generation: Count) -> Count {
+    Count::from(state) | generation << STATE_BITS
 }
 
-/// The generation as the state word holds it.
+/// The state in a word.
 #[inline]
-pub(crate) fn same_generation(a: u32, b: u32) -> bool {
-    (a ^ b) << STATE_BITS == 0
+pub(crate) fn state_of(word: Count) -> u32 {
+    (word & STATE_MASK) as u32
 }
 
-/// Whether `a` is of a later activation than `b`.
-pub(crate) fn is_later(a: u32, b: u32) -> bool {
-    (a.wrapping_sub(b) << STATE_BITS).cast_signed() > 0
+#[cfg(all(test, not(loom), target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_does_not_come_round_with_a_word_of_32_bits() {
+        let word = SlotWord::new();
+        let first = word.get();
+        word.set_free_after(pack(TAKING, Count::from(u32::MAX >> STATE_BITS)));
+        assert_ne!(word.get(), first);
+        assert_eq!(word.observe(), (FREE, 1 << 29));
+    }
 }

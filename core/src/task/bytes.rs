@@ -73,7 +73,7 @@ impl Mark {
     #[inline]
     fn slot(self) -> Option<SlotRef> {
         let Self { generation, slot } = self;
-        slot.map(|slot| SlotRef::from_parts(slot, generation))
+        slot.and_then(|slot| SlotRef::from_parts(slot, generation))
     }
 }
 
