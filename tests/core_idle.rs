@@ -1,9 +1,9 @@
 //! What a worker does when there is nothing to do, on a clock that only turns move.
 
 use std::time::Duration;
-use unboxed::event_loop::EventLoop;
 use unboxed::event_loop::scripted::ScriptedLoop;
-use unboxed::exec::{Budget, Executor, Idle, Mode, SchedulerStorage};
+use unboxed::event_loop::{EventLoop, Wait};
+use unboxed::exec::{Budget, Executor, Idle, Mode, Rooted, SchedulerStorage};
 use unboxed::op::nop;
 use unboxed::time::sleep;
 use unboxed::{task, yield_now};
@@ -174,4 +174,94 @@ fn a_worker_that_hangs_keeps_nothing_from_one_that_fell_asleep_beside_it() {
         }
         while hangs.close_step(1_000).is_none() | other.close_step(1_000).is_none() {}
     }
+}
+
+/// Two workers that share.
+macro_rules! two_workers {
+    () => {{
+        static WORKERS: SchedulerStorage<2, 2, 0> = SchedulerStorage::new();
+        static LOOPS: [ScriptedLoop<8>; 2] = [const { ScriptedLoop::new() }; 2];
+        WORKERS.open(2, Mode::Stealing, Idle::Sleep).unwrap();
+        [WORKERS.start(0, &LOOPS[0], 0).unwrap(), WORKERS.start(1, &LOOPS[1], 0).unwrap()]
+    }};
+}
+
+fn closes([mut one, mut other]: [Executor; 2]) {
+    while one.close_step(1_000).is_none() | other.close_step(1_000).is_none() {}
+}
+
+/// So often the worker sleeps for some milliseconds before it sleeps without an end.
+fn watches(worker: &mut Executor) -> usize {
+    (0..100).take_while(|_| matches!(worker.prepare_to_sleep(), Wait::Until(_))).count()
+}
+
+#[test]
+fn a_worker_that_nobody_turns_keeps_no_other_from_sleeping() {
+    let [mut one, mut other] = two_workers!();
+    assert_eq!(watches(&mut other), 4, "it was never turned");
+    one.block_on(async {});
+    other.turn(Budget::POLL);
+    assert_eq!(watches(&mut other), 4, "its run has ended");
+    one.enter(|| ());
+    other.turn(Budget::POLL);
+    assert_eq!(watches(&mut other), 4, "it was entered for a moment");
+    one.turn(Budget::POLL);
+    other.turn(Budget::POLL);
+    assert_eq!(watches(&mut other), 100, "turned, it may push at any time");
+    closes([one, other]);
+}
+
+#[test]
+fn a_worker_of_an_earlier_opening_keeps_no_other_from_sleeping() {
+    static WORKERS: SchedulerStorage<2, 2, 0> = SchedulerStorage::new();
+    static LOOPS: [ScriptedLoop<8>; 2] = [const { ScriptedLoop::new() }; 2];
+    for both_start in [true, false] {
+        WORKERS.open(2, Mode::Stealing, Idle::Sleep).unwrap();
+        let mut other = WORKERS.start(1, &LOOPS[1], 0).unwrap();
+        if both_start {
+            let mut one = WORKERS.start(0, &LOOPS[0], 0).unwrap();
+            one.turn(Budget::POLL);
+            assert_eq!(watches(&mut other), 100, "it may push at any time");
+            closes([one, other]);
+            continue;
+        }
+        WORKERS.absent(0);
+        assert_eq!(watches(&mut other), 4);
+        while other.close_step(1_000).is_none() {}
+    }
+}
+
+#[test]
+fn a_thread_that_comes_and_goes_does_not_call_at_each_return() {
+    let [mut one, mut other] = two_workers!();
+    let mut ends = 0;
+    for _ in 0..100 {
+        one.block_on(async {});
+        ends += u64::from(other.prepare_to_sleep() == Wait::Forever);
+    }
+    assert_eq!(ends, 20, "after four sleeps that have an end");
+    assert_eq!(other.stats().calls.get(), 19, "by the return after each");
+    closes([one, other]);
+}
+
+#[test]
+fn a_worker_that_comes_back_and_hangs_keeps_no_task_from_one_that_sleeps_without_an_end() {
+    let [mut one, mut other] = two_workers!();
+    one.block_on(async {});
+    assert_eq!(watches(&mut other), 4);
+    let calls = || other.stats().calls.get();
+    let before = calls();
+    let mut hangs = std::pin::pin!(Rooted::new(async {
+        ready::spawn().unwrap().detach();
+        std::future::pending::<()>().await;
+    }));
+    let mut run = one.root(hangs.as_mut());
+    run.turn(Budget { polls: 1, ..Budget::POLL });
+    assert_eq!(calls(), before + 1, "it is called, and finds the task without a call for that");
+    for _ in 0..100 {
+        other.turn(Budget::POLL);
+    }
+    assert_eq!(other.stats().stolen.get(), 1);
+    drop(run);
+    closes([one, other]);
 }

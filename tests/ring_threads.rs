@@ -507,3 +507,32 @@ fn tasks_that_block_for_each_other_all_find_a_worker() {
         closes_cleanly(runtime);
     }
 }
+
+/// How often a worker's thread has slept, as the kernel counts it.
+fn switches(name: &str) -> u64 {
+    let read = |task: &std::path::Path, file| std::fs::read_to_string(task.join(file)).unwrap_or_default();
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let of_name: Vec<_> = tasks.filter(|task| read(task, "comm").trim() == name).collect();
+    let status = of_name.iter().map(|task| read(task, "status"));
+    status.map(|text| field(&text, "\nvoluntary_ctxt_switches:")).sum()
+}
+
+fn field(text: &str, name: &str) -> u64 {
+    text.split(name).nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_worker_sleeps_on_while_nobody_blocks_on_the_runtime() {
+    // The eighth worker, so that its name is no other test's.
+    static CELL: RuntimeCell<4, 8> = RuntimeCell::new();
+    let mut runtime = CELL.start(Config::new().workers(8)).expect("a runtime");
+    // Worker 0 is awake meanwhile, so the others look at it.
+    runtime.block_on(async { thread::sleep(Duration::from_millis(100)) });
+    let before = switches("unboxed-7");
+    assert!(before > 5, "it looks around: {before}");
+    thread::sleep(Duration::from_secs(2));
+    let slept = switches("unboxed-7") - before;
+    println!("{slept} context switches in two seconds");
+    assert!(slept < 20, "{slept}");
+    closes_cleanly(runtime);
+}

@@ -5,9 +5,12 @@
 //! finds a searcher may leave it at that. The last one that goes calls the next if it sees more behind that step.
 //! SCHED-3: `sleeping` counts announcements: it is raised before one and lowered after it, so a pusher that finds it zero
 //! behind its fence was seen by every later look.
+//! SHARE-5: a worker to which its thread may not come back soon is away: it says so behind its last push, with its ring
+//! empty, and takes that back before the next one. Who sleeps without an end because all others are asleep or away says
+//! so, and looks again behind a fence; who comes back says so, and behind a fence calls one such sleeper.
 
 use super::park::Parker;
-use crate::atomics::{AtomicU32, Ordering, const_unless_loom, fence, fence_behind_step};
+use crate::atomics::{AtomicBool, AtomicU32, Ordering, const_unless_loom, fence, fence_behind_step};
 
 /// The workers, for one who calls.
 pub(crate) trait Sleepers {
@@ -22,12 +25,16 @@ pub(crate) trait Sleepers {
 pub(crate) struct Calls {
     pub(super) searching: AtomicU32,
     pub(super) sleeping: AtomicU32,
+    /// Somebody sleeps without an end beside one that is away (SHARE-5).
+    unwatched: AtomicBool,
 }
 
 impl Calls {
     const_unless_loom! {
         /// All are awake.
-        pub fn new() -> Self { Self { searching: AtomicU32::new(0), sleeping: AtomicU32::new(0) } }
+        pub fn new() -> Self {
+            Self { searching: AtomicU32::new(0), sleeping: AtomicU32::new(0), unwatched: AtomicBool::new(false) }
+        }
     }
 
     /// Something was pushed that another worker may take: calls one, unless one is looking already (SCHED-2).
@@ -101,5 +108,25 @@ impl Calls {
         let called = parker.awake();
         self.sleeping.fetch_sub(1, Ordering::AcqRel);
         called
+    }
+
+    /// Whether a sleep that was announced may have no end beside workers that are away: `all_rest` looks once more
+    /// (SHARE-5).
+    #[must_use]
+    pub fn leaves_unwatched(&self, all_rest: impl FnOnce() -> bool) -> bool {
+        // Whoever sees this sees the announcement.
+        self.unwatched.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
+        all_rest()
+    }
+
+    /// The worker of `at_work` is away no more: calls one that sleeps without an end, who then looks every few
+    /// milliseconds (SHARE-5).
+    pub fn come_back(&self, at_work: &AtomicBool, sleepers: &impl Sleepers) {
+        at_work.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if self.unwatched.load(Ordering::Relaxed) && self.unwatched.swap(false, Ordering::Acquire) {
+            self.notify(sleepers);
+        }
     }
 }

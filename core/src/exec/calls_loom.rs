@@ -8,7 +8,7 @@ use super::park::Parker;
 use crate::queue::{Least, StealQueue};
 use crate::support_loom::{Plain, explore_within};
 use core::mem::{ManuallyDrop, take};
-use loom::sync::atomic::{AtomicU32, Ordering, fence};
+use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 use std::sync::Arc;
@@ -26,6 +26,10 @@ enum Bug {
     KeepsTheCount,
     /// The sleeper does not look at the others once more.
     NoSecondLook,
+    /// Who leaves another unwatched does not look again.
+    NoLookAtWork,
+    /// Who comes back calls nobody.
+    ComesBackSilently,
 }
 
 /// An eventfd: rings add up until they are heard.
@@ -61,6 +65,8 @@ struct Set {
     ring: StealQueue<Plain, 4>,
     nodes: [Plain; 4],
     injected: AtomicU32,
+    /// The third's.
+    at_work: AtomicBool,
 }
 
 impl Sleepers for Set {
@@ -86,6 +92,7 @@ impl Set {
             ring: StealQueue::new(),
             nodes: [1; 4].map(Plain::new),
             injected: AtomicU32::new(0),
+            at_work: AtomicBool::new(false),
         }))
     }
 
@@ -155,6 +162,29 @@ impl Set {
             let asleep = self.calls.sleep(parker, || self.bug == Bug::NoSecondLook || self.nothing());
             called = self.rest(asleep, &mut wakes, parker, bell);
         }
+    }
+
+    /// Sleeps beside the third worker, and takes what that makes ready alone. A sleep that has an end finds it there.
+    fn watches(&self) {
+        let Worker { parker, bell } = &self.workers[0];
+        let asleep = self.calls.sleep(parker, || self.nothing());
+        let all_rest = || self.bug == Bug::NoLookAtWork || !self.at_work.load(Ordering::Relaxed);
+        if asleep && self.calls.leaves_unwatched(all_rest) {
+            bell.hear();
+        }
+        if self.calls.wake(parker) {
+            self.calls.end_search(|| false, self);
+        }
+    }
+
+    /// The third worker's thread is back, and its first poll makes one task ready and lasts for ever.
+    fn comes_back(&self) {
+        if self.bug == Bug::ComesBackSilently {
+            self.at_work.store(true, Ordering::Relaxed);
+        } else {
+            self.calls.come_back(&self.at_work, self);
+        }
+        self.push(0);
     }
 
     fn rest(&self, asleep: bool, wakes: &mut u32, parker: &Parker, bell: &Bell) -> bool {
@@ -276,4 +306,40 @@ fn a_last_searcher_that_calls_nobody_leaves_a_task_to_sleepers() {
 #[should_panic]
 fn a_search_that_nobody_ends_keeps_all_others_asleep() {
     all_is_taken(Bug::KeepsTheCount, 2, 1, inject_two);
+}
+
+/// The thread that is back hangs in its poll: whoever sleeps beside it without an end is never woken.
+fn is_watched(bug: Bug) {
+    explore_within(usize::MAX, move || {
+        let set = Set::new(bug);
+        let back = {
+            let set = set.clone();
+            thread::spawn(move || {
+                set.comes_back();
+                drop(ManuallyDrop::into_inner(set));
+            })
+        };
+        set.watches();
+        back.join().unwrap();
+        let counts = [&set.calls.searching, &set.calls.sleeping].map(|count| count.load(Ordering::Acquire));
+        assert_eq!(counts, [0, 0], "the counts do not come back");
+        drop(ManuallyDrop::into_inner(set));
+    });
+}
+
+#[test]
+fn a_worker_that_comes_back_is_watched() {
+    is_watched(Bug::None);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_sleeper_that_does_not_look_for_who_came_back_misses_it() {
+    is_watched(Bug::NoLookAtWork);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_worker_that_comes_back_silently_is_not_watched() {
+    is_watched(Bug::ComesBackSilently);
 }

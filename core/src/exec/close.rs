@@ -180,6 +180,7 @@ impl Worker {
         self.set_bell(None);
         // A body that still does not stop keeps the storage from being started again, perhaps elsewhere.
         let done = report.detached == 0 && self.has_no_task();
+        self.goes_away();
         self.life.store(if done { IDLE } else { DETACHED }, Ordering::Release);
         self.scheduler().closed(self.index.get() as usize);
         report

@@ -65,6 +65,7 @@ impl Entered {
              of the first: spawn a task instead, or use another thread"
         );
         cell().set(worker);
+        worker.comes_back();
         Self
     }
 }

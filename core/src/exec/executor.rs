@@ -161,16 +161,23 @@ impl Executor {
     /// When this thread is inside a runtime already.
     pub fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
         /// The next turn may be far away, after a panic too.
-        struct HandsOver(&'static Worker);
+        struct HandsOver {
+            worker: &'static Worker,
+            was_away: bool,
+        }
         impl Drop for HandsOver {
             fn drop(&mut self) {
-                self.0.hand_over();
+                self.worker.hand_over();
+                if self.was_away {
+                    self.worker.goes_away();
+                }
             }
         }
         let worker = self.worker();
+        let was_away = !worker.is_at_work();
         let _entered = super::current::Entered::new(worker);
         worker.disturb_rest();
-        let _hands_over = HandsOver(worker);
+        let _hands_over = HandsOver { worker, was_away };
         f()
     }
 

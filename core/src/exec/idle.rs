@@ -64,11 +64,22 @@ impl Worker {
     }
 
     /// SHARE-3: until when a sleep that was announced may last, on the loop's clock. It looks behind the announcement, so
-    /// that whatever is pushed later than this look either calls somebody or was left alone by a worker seen here.
+    /// that whatever is pushed later than this look either calls somebody or was left alone by a worker seen here, or by
+    /// one that came back and called (SHARE-5). It goes on for the longest sleep beside one that is away, so that a thread
+    /// that comes and goes does not call at each return.
     pub(super) fn watch_until(&'static self) -> u64 {
         let others = || self.scheduler().workers().filter(|worker| !core::ptr::eq(*worker, self));
         let awake = |worker: &Self| !worker.parker.is_sleeping() || !worker.ring.is_empty();
         if !others().any(awake) {
+            return u64::MAX;
+        }
+        let rests = |worker: &Self| !awake(worker) || (!worker.is_at_work() && worker.ring.is_empty());
+        let all_rest = || others().all(rests);
+        if self.watch_ns.get() == *WATCH_NS.end()
+            && all_rest()
+            && self.scheduler().calls.leaves_unwatched(all_rest)
+        {
+            self.watch_ns.set(0);
             return u64::MAX;
         }
         let wait = (self.watch_ns.get() * 2).clamp(*WATCH_NS.start(), *WATCH_NS.end());

@@ -161,6 +161,8 @@ impl Drop for RootRun<'_> {
         end(self.worker, self.task);
         let _last = self.task.header().refs.drop_one();
         self.worker.hand_over();
+        // Nobody may turn it for long.
+        self.worker.goes_away();
     }
 }
 

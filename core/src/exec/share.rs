@@ -7,7 +7,7 @@
 //! SHARE-1: a worker that has called nobody since the ring held half as many tasks calls one when it holds two
 //! or more; so does one that has called in this poll and finds its ring all but emptied; the called one calls the next
 //! if it leaves something. SHARE-3: what a poll makes ready alone, one task, calls nobody; so a worker that falls asleep
-//! beside one that is awake sleeps for some milliseconds only, and looks again. SHARE-2: a single task is taken only
+//! beside one that is awake sleeps for some milliseconds only, and looks again, unless that one is away (SHARE-5, in `calls.rs`). SHARE-2: a single task is taken only
 //! from a worker that has started nothing for some looks of the thief's; a thief that has begun to count them does
 //! not sleep before it knows. SHARE-4: at each start, right behind the step that starts, a worker that leaves two or
 //! more in its ring looks whether somebody is to be called: so a task that goes back into the ring after its poll needs
@@ -15,6 +15,7 @@
 
 use super::stats::count;
 use super::worker::{SHARES, Worker};
+use crate::atomics::Ordering;
 use crate::queue::{Least, LocalQueue};
 use crate::task::{TaskRef, state};
 use core::ptr;
@@ -125,6 +126,34 @@ impl Worker {
         if len > 0 {
             self.scheduler().inject_all(&tasks, len);
         }
+    }
+
+    /// Whether its thread may be about to push something (SHARE-5).
+    #[inline]
+    pub(super) fn is_at_work(&self) -> bool {
+        self.at_work.load(Ordering::Relaxed)
+    }
+
+    /// The thread leaves, and its ring is empty: no other one needs to look at it (SHARE-5).
+    pub(super) fn goes_away(&self) {
+        self.at_work.store(false, Ordering::Relaxed);
+    }
+
+    /// Before the thread's first push (SHARE-5).
+    #[inline]
+    pub(super) fn comes_back(&'static self) {
+        if !self.is_at_work() {
+            self.is_back();
+        }
+    }
+
+    #[cold]
+    fn is_back(&'static self) {
+        if !self.shares() {
+            // Nobody looks.
+            return self.at_work.store(true, Ordering::Relaxed);
+        }
+        self.scheduler().calls.come_back(&self.at_work, self.scheduler());
     }
 
     /// Whether no task is ready here.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `life`, `inbox`, `posts`, `parker`, `bell` | everyone |
 //! | `ring` | its owner pushes, everyone takes (STEAL-1, STEAL-2) |
-//! | `tick`, `stats`, `in_flight` | written by the owner, read by everyone |
+//! | `tick`, `stats`, `in_flight`, `at_work` | written by the owner, read by everyone |
 //! | `scheduler`, `spares`, `spares_len` | written by the start, before the worker is in the scheduler's table, then read by everyone |
 //! | all others | the thread that started the worker (WORKER-2) |
 //!
@@ -128,6 +128,8 @@ pub struct Worker {
     spares_len: AtomicU32,
     spares_max: AtomicU32,
     pub(crate) spares_per_task: Cell<u32>,
+    /// Whether its thread turns it, or may leave something in its ring: zero is away (SHARE-5).
+    pub(super) at_work: AtomicBool,
     pub(crate) in_flight: Gauge,
     pub(crate) root: Cell<*const Header>,
     pub(crate) root_body: Cell<RootBody>,
@@ -186,6 +188,7 @@ impl Worker {
             spares_len: AtomicU32::new(0),
             spares_max: AtomicU32::new(0),
             spares_per_task: Cell::new(0),
+            at_work: AtomicBool::new(false),
             in_flight: Gauge::new(),
             root: Cell::new(ptr::null()),
             root_body: Cell::new(RootBody::NONE),
