@@ -183,8 +183,9 @@ pub(super) fn leaves_nothing(report: &CloseReport) -> bool {
     report.detached == 0 && report.stuck == 0
 }
 
-/// THREADS-2: signals are for the program's own threads, so a worker's takes none; else one that a
-/// descriptor waits for, and that only its owner's thread has blocked, would end the process here.
+/// THREADS-2: signals are for the program's own threads, so a worker's takes none, but those that a task asks for there
+/// (`signal`); else one that a descriptor waits for, and that only its owner's thread has blocked, would end the process
+/// here.
 pub(crate) struct SignalsBlocked(libc::sigset_t);
 
 impl SignalsBlocked {

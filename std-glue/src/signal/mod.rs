@@ -1,75 +1,64 @@
-//! Ctrl-c and terminate, through a signalfd that the ring polls; installed only when asked for.
+//! Ctrl-c and terminate, through eventfds that the ring polls; installed only when asked for.
 //!
-//! SIGNAL-1: asking blocks the signal in the calling thread, so that it goes to the descriptor; threads that
-//! are started later inherit that. Ask before starting threads of your own, and in the root future: the threads of other
-//! workers have every signal blocked anyway (THREADS-2), so asked there nothing would be blocked where it matters, and the
-//! signal would end the process.
+//! | file | what |
+//! |---|---|
+//! | `mod` | [`Signals`], and how one waits |
+//! | `note` | the handler, what it notes, and whom it rings |
+
+mod note;
 
 use crate::rt::current_table;
-use std::mem::MaybeUninit;
+use note::Kinds;
 use unboxed_core::event_loop::Descriptor;
 use unboxed_core::file::FileHandle;
 use unboxed_core::io::file_op;
 use unboxed_core::op::Error;
 
 /// Receives one kind of signal, or several.
+///
+/// Asking replaces the process's handler for the signal, and lets the thread that asks take it; any task may ask, on any
+/// worker. When the `Signals` is dropped, the handler stays: a signal that comes then ends nothing, and is the next
+/// one's. Of several that wait for the same signal, one receives it. Signals that come before one is received
+/// are one.
+///
+/// A thread that takes the signal while it is in the kernel goes on there where that is possible; a poll of one's own
+/// ends with `EINTR`.
 #[derive(Debug)]
 pub struct Signals {
     file: FileHandle,
+    kinds: Kinds,
 }
 
 /// Ctrl-c (SIGINT), from now on.
 ///
-/// Ask in the root future, and before the program starts threads of its own: asked by a task on another worker's
-/// thread, the signal still ends the process.
-///
 /// # Errors
 /// The system's; [`Error::TableFull`]; [`Error::NoTask`] outside a runtime.
 pub fn ctrl_c() -> Result<Signals, Error> {
-    Signals::new(&[libc::SIGINT])
+    Signals::new(Kinds::INTERRUPT)
 }
 
 /// A polite request to end (SIGTERM), from now on.
 ///
-/// Ask in the root future, and before the program starts threads of its own: asked by a task on another worker's
-/// thread, the signal still ends the process.
-///
 /// # Errors
 /// As [`ctrl_c`].
 pub fn terminate() -> Result<Signals, Error> {
-    Signals::new(&[libc::SIGTERM])
+    Signals::new(Kinds::TERMINATE)
 }
 
 /// Either of [`ctrl_c`] and [`terminate`].
 ///
-/// Ask in the root future, and before the program starts threads of its own: asked by a task on another worker's
-/// thread, the signal still ends the process.
-///
 /// # Errors
 /// As [`ctrl_c`].
 pub fn shutdown() -> Result<Signals, Error> {
-    Signals::new(&[libc::SIGINT, libc::SIGTERM])
+    Signals::new(Kinds::BOTH)
 }
 
 impl Signals {
-    fn new(signals: &[i32]) -> Result<Self, Error> {
+    fn new(kinds: Kinds) -> Result<Self, Error> {
         let reservation = current_table()?.reserve()?;
-        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: plain system calls on a set that outlives them.
-        let fd = unsafe {
-            libc::sigemptyset(set.as_mut_ptr());
-            for &signal in signals {
-                libc::sigaddset(set.as_mut_ptr(), signal);
-            }
-            libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
-            libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
-        };
-        if fd < 0 {
-            let number = std::io::Error::last_os_error().raw_os_error();
-            return Err(Error::Os(number.unwrap_or(libc::EIO)));
-        }
+        let fd = kinds.listen().map_err(|error| Error::Os(error.raw_os_error().unwrap_or(libc::EIO)))?;
         // SAFETY: R4: a new descriptor.
-        Ok(Self { file: unsafe { reservation.open(fd) } })
+        Ok(Self { file: unsafe { reservation.open(fd) }, kinds })
     }
 
     /// Waits for a signal; its number.
@@ -81,19 +70,14 @@ impl Signals {
     /// Dropping the future loses no signal.
     pub async fn recv(&mut self) -> Result<i32, Error> {
         loop {
+            if let Some(signal) = self.kinds.take() {
+                return Ok(signal);
+            }
             let events = libc::POLLIN as u32;
             // SAFETY: the descriptor names the given file.
             let poll =
                 unsafe { file_op(&self.file, |file| Descriptor::Poll { file, events, multishot: false }) };
             poll.await?;
-            let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
-            let size = size_of::<libc::signalfd_siginfo>();
-            // SAFETY: the descriptor is ours and non-blocking; the buffer has that size.
-            let read = unsafe { libc::read(self.file.raw(), info.as_mut_ptr().cast(), size) };
-            if read == size as isize {
-                // SAFETY: zeroed, then filled.
-                return Ok(unsafe { info.assume_init_ref() }.ssi_signo as i32);
-            }
         }
     }
 }
