@@ -1,8 +1,8 @@
 //! Threads that compute: how nice they are and where they run, and slices of their time.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use unboxed::blocking::{BlockingPool, CpuPool, JobError, Why};
 use unboxed::rt::{Config, Runtime, RuntimeCell, SqPoll, StartError};
@@ -41,6 +41,12 @@ fn processors() -> String {
     status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned()
 }
 
+/// Which processors pools keep off is the process's, so what looks at processors does so alone.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn spin_for(time: Duration) {
     let begin = Instant::now();
     while begin.elapsed() < time {
@@ -70,6 +76,7 @@ fn its_threads_are_nicer_than_who_starts_them() {
 /// The one that a worker is bound to would be inherited.
 #[test]
 fn threads_of_pools_are_not_bound_with_the_worker_that_starts_them() {
+    let _alone = alone();
     static CPU: CpuPool<1, 2, 64> = CpuPool::new();
     static BLOCKING: BlockingPool<1, 2, 64> = BlockingPool::new();
     let before = processors();
@@ -88,6 +95,7 @@ fn threads_of_pools_are_not_bound_with_the_worker_that_starts_them() {
 
 #[test]
 fn they_keep_off_the_processor_of_a_kernel_thread() {
+    let _alone = alone();
     static CPU: CpuPool<1, 2, 64> = CpuPool::new();
     static LATER: CpuPool<1, 2, 64> = CpuPool::new();
     let before = processors();
