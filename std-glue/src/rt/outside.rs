@@ -61,7 +61,7 @@ impl<const FILES: usize, const WORKERS: usize, const ROOT_OPS: usize, const SPAR
     RuntimeCell<FILES, WORKERS, ROOT_OPS, SPARES>
 {
     /// [Starts](Self::start) the runtime for a loop that drives it from outside. Worker 0's ring is set up so that
-    /// its file can be waited for: without deferred task work, which costs a few hundredths of its speed.
+    /// its file can be waited for: without deferred task work. What that costs has not been measured.
     ///
     /// # Errors
     /// [`StartError`], as for [`start`](Self::start).
