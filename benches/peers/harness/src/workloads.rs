@@ -121,7 +121,7 @@ const TIMED: &[Line] = &[
     ),
     (
         "wake-threads",
-        4_000,
+        1_000,
         &[("wake-threads", Measure::Time)],
         2,
         "a plain thread wakes a task, and the task it",
