@@ -4,11 +4,13 @@
 mod heap;
 mod measure;
 mod places;
+mod sleepers;
 mod system_calls;
 mod wakes;
 
 pub use measure::{Measured, Round, measure, rounds};
 pub use places::Places;
+pub use sleepers::{Sleeper, Sleepers};
 pub use wakes::{Partner, Signal};
 
 use std::collections::HashMap;
