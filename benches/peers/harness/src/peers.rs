@@ -57,7 +57,7 @@ pub static ALL: &[Peer] = &[
     rust("monoio", "a ring, one thread; yields by way of a second task, as it has no yield", "peer-monoio"),
     rust("glommio", "three rings, one executor", "peer-glommio"),
     rust("compio", "a ring, one thread", "peer-compio"),
-    rust("async-executor", "a local executor, with async-io, async-net and blocking", "peer-async-executor"),
+    rust("async-executor", "a leaked local executor, with async-io and blocking", "peer-async-executor"),
     rust("embassy-executor", "static tasks on a thread of the standard library", "peer-embassy-executor"),
     Peer {
         name: "ring",

@@ -33,15 +33,14 @@ fn link(executor: Executor, last: Sender<()>, left: u64) {
     if left == 0 {
         last.try_send(()).expect("room");
     } else {
-        let next = executor.clone();
-        executor.spawn(async move { link(next, last, left - 1) }).detach();
+        executor.spawn(async move { link(executor, last, left - 1) }).detach();
     }
 }
 
 pub fn chain(work: &Work) {
     run_for(work, async |executor, items| {
         let (last, ended) = async_channel::bounded(1);
-        link(executor.clone(), last, items);
+        link(executor, last, items);
         ended.recv().await.expect("the last one tells");
     });
 }

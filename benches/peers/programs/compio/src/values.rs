@@ -1,10 +1,10 @@
 //! Values from task to task, and a value that all change.
 
 use crate::{run_for, yield_now};
-use async_lock::Mutex;
 use flume::bounded;
 use peer_support::Work;
 use std::rc::Rc;
+use synchrony::unsync::mutex::Mutex;
 
 const CAPACITY: usize = 64;
 const CONTENDERS: u64 = 4;

@@ -11,6 +11,11 @@ use std::process::exit;
 
 type Starter = fn(Spawner, Work);
 
+/// What tasks share lives for ever.
+fn shared<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
 /// Runs the executor; the workload's task ends the process.
 fn run(work: &Work, start: Starter) {
     let executor: &'static mut Executor = Box::leak(Box::new(Executor::new()));

@@ -1,80 +1,85 @@
-//! Values from task to task, and a value that all change. The raw mutex is that of one thread where statics allow it:
-//! they do not, so these take critical sections, as statics of embassy's examples do.
+//! Values from task to task, and a value that all change. The tasks are of one executor, so the raw mutex is the one that
+//! does nothing, as in embassy's `channel_sender_receiver.rs`.
 
-use crate::workload;
+use crate::{shared, workload};
 use embassy_futures::yield_now;
-use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::cell::Cell;
 
-type Raw = CriticalSectionRawMutex;
+type Queue<const N: usize> = Channel<NoopRawMutex, u64, N>;
+type Ended = Signal<NoopRawMutex, ()>;
 
 const CAPACITY: usize = 64;
 const CONTENDERS: usize = 4;
 
-static ASKED: Channel<Raw, u64, 1> = Channel::new();
-static ANSWERED: Channel<Raw, u64, 1> = Channel::new();
-static QUEUE: Channel<Raw, u64, CAPACITY> = Channel::new();
-static VALUE: Mutex<Raw, u64> = Mutex::new(0);
-static LEFT: AtomicU64 = AtomicU64::new(0);
-static ENDED: Signal<Raw, ()> = Signal::new();
-
 #[embassy_executor::task]
-async fn answer(times: u64) {
+async fn answer(asked: &'static Queue<1>, answered: &'static Queue<1>, times: u64, ended: &'static Ended) {
     for _ in 0..times {
-        ANSWERED.send(ASKED.receive().await).await;
+        answered.send(asked.receive().await).await;
     }
-    ENDED.signal(());
+    ended.signal(());
 }
 
 workload!(ping_pong, |spawner, items| {
-    spawner.spawn(answer(items).expect("a free one"));
+    let [asked, answered] = [shared(Queue::new()), shared(Queue::new())];
+    let ended = shared(Ended::new());
+    spawner.spawn(answer(asked, answered, items, ended).expect("a free one"));
     for value in 0..items {
-        ASKED.send(value).await;
-        assert_eq!(ANSWERED.receive().await, value);
+        asked.send(value).await;
+        assert_eq!(answered.receive().await, value);
     }
-    ENDED.wait().await;
+    ended.wait().await;
     yield_now().await;
 });
 
 #[embassy_executor::task]
-async fn produce(items: u64) {
+async fn produce(queue: &'static Queue<CAPACITY>, items: u64, ended: &'static Ended) {
     for value in 0..items {
-        QUEUE.send(value).await;
+        queue.send(value).await;
     }
-    ENDED.signal(());
+    ended.signal(());
 }
 
 workload!(channel, |spawner, items| {
-    spawner.spawn(produce(items).expect("a free one"));
+    let (queue, ended) = (shared(Queue::new()), shared(Ended::new()));
+    spawner.spawn(produce(queue, items, ended).expect("a free one"));
     for value in 0..items {
-        assert_eq!(QUEUE.receive().await, value);
+        assert_eq!(queue.receive().await, value);
     }
-    ENDED.wait().await;
+    ended.wait().await;
     yield_now().await;
 });
 
+struct Contended {
+    value: Mutex<NoopRawMutex, u64>,
+    left: Cell<usize>,
+    ended: Ended,
+}
+
 #[embassy_executor::task(pool_size = CONTENDERS)]
-async fn contend(times: u64) {
+async fn contend(all: &'static Contended, times: u64) {
     for _ in 0..times {
-        let mut value = VALUE.lock().await;
+        let mut value = all.value.lock().await;
         yield_now().await;
         *value += 1;
     }
-    if LEFT.fetch_sub(1, Relaxed) == 1 {
-        ENDED.signal(());
+    all.left.set(all.left.get() - 1);
+    if all.left.get() == 0 {
+        all.ended.signal(());
     }
 }
 
 workload!(mutex, |spawner, items| {
-    LEFT.store(CONTENDERS as u64, Relaxed);
-    let before = *VALUE.lock().await;
+    let all = Contended { value: Mutex::new(0), left: Cell::new(CONTENDERS), ended: Ended::new() };
+    let all = shared(all);
+    let each = items / CONTENDERS as u64;
     for _ in 0..CONTENDERS {
-        spawner.spawn(contend(items / CONTENDERS as u64).expect("a free one"));
+        spawner.spawn(contend(all, each).expect("a free one"));
     }
-    ENDED.wait().await;
+    all.ended.wait().await;
     yield_now().await;
-    assert_eq!(*VALUE.lock().await, before + items / CONTENDERS as u64 * CONTENDERS as u64);
+    assert_eq!(*all.value.lock().await, each * CONTENDERS as u64);
 });

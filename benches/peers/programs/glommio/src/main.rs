@@ -2,6 +2,7 @@
 
 mod files;
 mod net;
+mod nops;
 mod tasks;
 mod timers;
 mod values;
@@ -11,16 +12,14 @@ use glommio::LocalExecutorBuilder;
 use peer_support::Work;
 use std::future::Future;
 
-/// Runs `work` as a task.
-fn run(work: impl Future<Output = ()> + 'static) {
-    let executor = LocalExecutorBuilder::default().make().expect("an executor");
-    executor.run(async { glommio::spawn_local(work).await });
+/// Runs `work`, which makes a task of it.
+fn run(work: impl Future<Output = ()>) {
+    LocalExecutorBuilder::default().make().expect("an executor").run(work);
 }
 
 /// The same, measured.
-fn run_for(asked: &Work, work: impl AsyncFnMut(u64) + 'static) {
-    let asked = asked.clone();
-    run(async move { peer_support::measure(&asked, work).await });
+fn run_for(asked: &Work, work: impl AsyncFnMut(u64)) {
+    run(peer_support::measure(asked, work));
 }
 
 /// After glommio's own benches: always, whatever the time that the task has had.
@@ -39,6 +38,9 @@ fn main() {
         ("mutex", values::mutex),
         ("timers", timers::timers),
         ("wake-threads", wakes::wake_threads),
+        ("nop-1", |work| nops::at_once(work, 1)),
+        ("nop-32", |work| nops::at_once(work, 32)),
+        ("nop-128", |work| nops::at_once(work, 128)),
         ("file-reads", files::file_reads),
         ("echo", |work| net::serve(work.number("buffer") as usize)),
         ("idle", |_| net::serve(64)),

@@ -10,59 +10,31 @@ mod wakes;
 
 use monoio::{IoUringDriver, RuntimeBuilder};
 use peer_support::Work;
-use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::task::{Poll, Waker};
 
-/// Runs `work` as a task.
-fn run(work: impl Future<Output = ()> + 'static) {
-    let builder = RuntimeBuilder::<IoUringDriver>::new().with_entries(1024).enable_timer();
-    let mut runtime = builder.build().expect("a runtime");
-    runtime.block_on(async {
-        drop(monoio::spawn(wake_yielders()));
-        monoio::spawn(work).await;
-    });
-    YIELDED.take();
+/// Runs `work` as `monoio::main` does, which makes a task of it.
+fn run(work: impl Future<Output = ()>) {
+    RuntimeBuilder::<IoUringDriver>::new().build().expect("a runtime").block_on(work);
 }
 
 /// The same, measured.
-fn run_for(asked: &Work, work: impl AsyncFnMut(u64) + 'static) {
-    let asked = asked.clone();
-    run(async move { peer_support::measure(&asked, work).await });
+fn run_for(asked: &Work, work: impl AsyncFnMut(u64)) {
+    run(peer_support::measure(asked, work));
 }
 
-thread_local! {
-    /// Who yielded, and the task that wakes them while it sleeps.
-    static YIELDED: RefCell<(Vec<Waker>, Option<Waker>)> = const { RefCell::new((Vec::new(), None)) };
-}
-
-/// monoio 0.2 has none, and a task that wakes itself runs again before all others, so that nobody has a turn in between.
-/// Those who yield are woken by a task of their own, behind whatever is ready.
-async fn yield_now() {
-    let mut yielded = false;
+/// Ends a poll, and leaves it to `wake` when there is the next one.
+async fn pause(wake: impl Fn(&Waker)) {
+    let mut paused = false;
     poll_fn(|cx| {
-        if yielded {
+        if paused {
             return Poll::Ready(());
         }
-        yielded = true;
-        YIELDED.with_borrow_mut(|(yielders, sleeper)| {
-            yielders.push(cx.waker().clone());
-            sleeper.take().into_iter().for_each(Waker::wake);
-        });
+        paused = true;
+        wake(cx.waker());
         Poll::Pending
     })
     .await;
-}
-
-async fn wake_yielders() {
-    poll_fn(|cx| {
-        YIELDED.with_borrow_mut(|(yielders, sleeper)| {
-            yielders.drain(..).for_each(Waker::wake);
-            *sleeper = Some(cx.waker().clone());
-        });
-        Poll::Pending
-    })
-    .await
 }
 
 fn main() {

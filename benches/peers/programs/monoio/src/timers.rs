@@ -1,8 +1,8 @@
 //! A million tasks that sleep, begun and woken. A task cannot be aborted, so there is no row of cancelled ones.
 
-use crate::run;
 use monoio::task::JoinHandle;
 use monoio::time::sleep;
+use monoio::{IoUringDriver, RuntimeBuilder};
 use peer_support::{Measured, Signal, Work};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -27,7 +27,8 @@ async fn begin(items: u64, duration: impl Fn(u64) -> Duration) -> Vec<JoinHandle
 
 pub fn timers(work: &Work) {
     let items = work.items();
-    run(async move {
+    let mut runtime = RuntimeBuilder::<IoUringDriver>::new().enable_timer().build().expect("a runtime");
+    runtime.block_on(async {
         let begun = Measured::begin();
         for handle in begin(items, |index| Duration::from_millis(200 + index % 100)).await {
             handle.await;

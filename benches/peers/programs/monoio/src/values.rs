@@ -1,11 +1,12 @@
 //! Values from task to task, and a value that all change under a semaphore of one.
 
-use crate::{run_for, yield_now};
+use crate::{pause, run_for};
 use local_sync::mpsc::bounded;
 use local_sync::semaphore::Semaphore;
 use peer_support::Work;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::task::Waker;
 
 const CAPACITY: usize = 64;
 const CONTENDERS: u64 = 4;
@@ -46,6 +47,7 @@ pub fn channel(work: &Work) {
 pub fn mutex(work: &Work) {
     run_for(work, async |items| {
         let shared = Rc::new((Semaphore::new(1), Cell::new(0)));
+        let first = shared.0.acquire().await.expect("open");
         let each = items / CONTENDERS;
         let mut handles = Vec::new();
         for _ in 0..CONTENDERS {
@@ -53,11 +55,15 @@ pub fn mutex(work: &Work) {
             handles.push(monoio::spawn(async move {
                 for _ in 0..each {
                     let _permit = shared.0.acquire().await.expect("open");
-                    yield_now().await;
+                    pause(Waker::wake_by_ref).await;
                     shared.1.set(shared.1.get() + 1);
                 }
             }));
         }
+        // All wait before one has it. A task that wakes itself runs again before all others, so those who had not begun
+        // would have no turn; those who wait for the lock miss none.
+        monoio::spawn(async {}).await;
+        drop(first);
         for handle in handles {
             handle.await;
         }
