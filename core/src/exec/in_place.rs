@@ -23,6 +23,7 @@ pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
         "unboxed: block_in_place is for the body of a task, and here none is polled: call the function itself, or \
          give it to a pool of threads"
     );
+    worker.hold_none();
     worker.hand_over();
     let _outside = Outside::new();
     f()

@@ -19,6 +19,7 @@
 //!
 //! LANES-3: an urgent task is on its home's list, or on its way there through the inbox; no other worker starts it.
 
+use super::held::Round;
 use super::worker::{APART, Worker};
 use crate::queue::LocalQueue;
 use crate::task::{Header, Lane, TaskRef, state};
@@ -170,6 +171,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(super) fn run_lanes(&'static self, polls_max: u32, until: u64) -> u32 {
+        let _round = Round::new(self);
         let mut polls = 0;
         while polls < polls_max {
             if polls > 0 && self.looks_first(polls, until) {
@@ -204,7 +206,10 @@ impl Worker {
 
     /// Whether something waits that a turn would bring.
     fn has_news(&self) -> bool {
-        self.event_loop().has_news() || !self.inbox.is_empty() || !self.posts.is_empty()
+        self.event_loop().has_news()
+            || !self.inbox.is_empty()
+            || !self.posts.is_empty()
+            || self.held_is_woken()
     }
 
     /// The task to start next (LANES-1).

@@ -38,6 +38,8 @@ pub mod current;
 #[cfg(not(loom))]
 mod executor;
 #[cfg(not(loom))]
+mod held;
+#[cfg(not(loom))]
 mod idle;
 #[cfg(not(loom))]
 mod in_place;

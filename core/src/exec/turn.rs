@@ -1,6 +1,7 @@
 //! One turn: messages, polls, the loop, timers, dispatch. The hot path of the whole project.
 
 use super::current::Entered;
+use super::held::Round;
 use super::stats::count;
 use super::worker::{CLOSING, SHARES, Worker};
 use crate::atomics::Ordering;
@@ -106,6 +107,7 @@ impl Worker {
     /// The normal lane alone: until it is empty, or a look at the lanes or at the loop is due (`Worker::part`).
     #[inline]
     fn run_tasks_of<const SHARED: bool>(&'static self, polls_max: u32) -> u32 {
+        let _round = (!SHARED).then(|| Round::new(self));
         self.lanes.polls_max.set(polls_max);
         let mut polls = 0;
         let parted = loop {
@@ -129,7 +131,7 @@ impl Worker {
 
     /// Starts one task; true when it is to be queued again. A panic in its body leaves through here, with the
     /// task's word in order.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(super) fn run<const SHARED: bool>(&'static self, task: TaskRef) -> bool {
         let before = task.header().state.start();
@@ -160,6 +162,9 @@ impl Worker {
         if stopping {
             // Each later start stops again, and never polls.
             task.header().state.mark(state::ABORTED);
+        }
+        if !SHARED && !stopping {
+            return self.hold(task);
         }
         let again = task.header().state.pending();
         self.queued_again(task, again);

@@ -115,6 +115,8 @@ pub struct Worker {
     pub(crate) queue: LocalQueue,
     pub(crate) lanes: Lanes,
     pub(crate) task: Cell<*const Header>,
+    /// HELD-1.
+    pub(super) held: Cell<*const Header>,
     /// The loop while spawns and submissions are taken.
     pub(crate) open: Cell<Option<&'static dyn EventLoop>>,
     /// The loop between start and close.
@@ -178,6 +180,7 @@ impl Worker {
             queue: LocalQueue::new(),
             lanes: Lanes::new(),
             task: Cell::new(ptr::null()),
+            held: Cell::new(ptr::null()),
             open: Cell::new(None),
             event_loop: Cell::new(None),
             batch: Batch::new(),

@@ -1,7 +1,7 @@
 //! The end of a task: its slots, its output, its joiner, its memory (R7).
 
 use super::header::TaskRef;
-use super::state;
+use super::{state, waker};
 use crate::atomics::Ordering;
 use crate::exec::Worker;
 use crate::op::{FREE, IN_FLIGHT, READY, REQ_DROP, Slot};
@@ -15,24 +15,27 @@ pub(crate) fn finish(worker: &'static Worker, task: TaskRef) {
         take_back_slots(worker, task);
     }
     let before = header.state.done();
+    // JOIN-4.
+    let joined = before & state::JOIN_WAKER != 0 || task.core().near.get();
     if before & state::DETACHED != 0 {
-        finish_alone(task, before);
-    } else if before & state::JOIN_WAKER != 0 {
-        // SAFETY: JOIN-2: done has found the bit.
+        finish_alone(task, before, joined);
+    } else if joined {
+        // SAFETY: JOIN-2 and JOIN-4: done has found the bit or `near`.
         let waker = unsafe { take_join_waker(task) };
         // JOIN-3: the last access.
         task.core().left.store(true, Ordering::Release);
-        waker.wake();
+        waker::wake_by(waker, worker);
     }
 }
 
 /// There is no handle: output, waker and reference are the runner's, whose done has found this word.
 #[inline]
-fn finish_alone(task: TaskRef, before: u32) {
+fn finish_alone(task: TaskRef, before: u32, joined: bool) {
     // JOIN-1; behind the foreign code.
     let _last = Unref(task);
-    // SAFETY: JOIN-2: done has found the bit.
-    let _waker = (before & state::JOIN_WAKER != 0).then(|| unsafe { take_join_waker(task) });
+    task.core().near.set(false);
+    // SAFETY: JOIN-2 and JOIN-4: done has found the bit or `near`.
+    let _waker = joined.then(|| unsafe { take_join_waker(task) });
     if before & state::NO_OUTPUT == 0 {
         // SAFETY: BODY-2; DETACHED came before done, so the output is the runner's.
         unsafe { (task.vtable().drop_output)(task.0) };
@@ -42,7 +45,7 @@ fn finish_alone(task: TaskRef, before: u32) {
 /// Takes the waker out of the join cell.
 ///
 /// # Safety
-/// JOIN-2: the caller is the runner, whose done has found JOIN_WAKER; once.
+/// JOIN-2: the caller is the runner, whose done has found JOIN_WAKER, or `near` without it; once.
 unsafe fn take_join_waker(task: TaskRef) -> Waker {
     // SAFETY: by this function's contract.
     unsafe { (*task.core().join.get()).assume_init_read() }

@@ -8,8 +8,9 @@
 //! | `home` | written by the claimer and the runner, read by whoever won the queue place (STATE-3) |
 //! | `busy`, `spares` | the runner, while RUNNING, at whatever worker: the queue place carries one runner's writes to the next; `busy` also the claimer, before publish |
 //! | `queued_at` | the owner of the queue place, then the runner; what an observer measures a wait from |
-//! | `join` | the join handle while JOIN_WAKER is clear; whoever JOIN-2 names while it is set |
+//! | `join` | the join handle while JOIN_WAKER and `near` are clear; whoever JOIN-2 and JOIN-4 name otherwise |
 //! | `left` | set by the runner, read and cleared by the join handle (JOIN-3); so it is clear in a free block |
+//! | `near` | the join handle, and the runner whose done has found DETACHED; read by a runner whose done has found no JOIN_WAKER (JOIN-4) |
 //!
 //! TASK-1 (R1): headers are `'static` and are never freed, only reused. A waker is an uncounted pointer
 //! to one; a stale wake is a spurious poll. TASK-2: zeroed memory is a free task. TASK-3: slots lie right
@@ -27,6 +28,7 @@ use crate::op::Slot;
 use crate::queue::Linked;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
+use core::ptr;
 use core::task::Waker;
 
 /// See the module.
@@ -49,6 +51,7 @@ pub struct TaskCore {
     pub(crate) join: UnsafeCell<MaybeUninit<Waker>>,
     pub(crate) spares: Cell<u16>,
     pub(crate) left: AtomicBool,
+    pub(crate) near: Cell<bool>,
     #[cfg(feature = "trace")]
     pub(crate) queued_at: Cell<u32>,
 }
@@ -82,9 +85,9 @@ impl TaskCore {
             header: Header {
                 state: StateWord::new(),
                 refs: Refs::new(),
-                next: AtomicPtr::new(core::ptr::null_mut()),
+                next: AtomicPtr::new(ptr::null_mut()),
                 vtable: Cell::new(None),
-                home: AtomicPtr::new(core::ptr::null_mut()),
+                home: AtomicPtr::new(ptr::null_mut()),
             },
             busy: Cell::new(0),
             join: UnsafeCell::new(MaybeUninit::uninit()),
@@ -92,6 +95,7 @@ impl TaskCore {
             #[cfg(feature = "trace")]
             queued_at: Cell::new(0),
             left: AtomicBool::new(false),
+            near: Cell::new(false),
         }
     }
 }
@@ -194,12 +198,29 @@ impl TaskRef {
     /// Asks that the task be polled. From any thread.
     #[inline]
     pub fn wake(self) {
-        if let Some(place) = self.header().state.wake() {
-            self.enqueue(place, current::worker());
-        }
+        self.wake_from(current::worker());
     }
 
     /// The same, on the thread of `worker`, within its turn.
+    #[inline]
+    pub(crate) fn wake_by(self, worker: &'static Worker) {
+        self.wake_from(worker);
+    }
+
+    /// The same, where this thread is in a turn of `worker`, or of none.
+    #[inline(always)]
+    fn wake_from(self, worker: *const Worker) {
+        // SAFETY: CURRENT-1 and WORKER-1.
+        if let Some(worker) = unsafe { worker.as_ref() }
+            && worker.takes_held(self)
+        {
+            self.enqueue_held(worker);
+        } else if let Some(place) = self.header().state.wake() {
+            self.enqueue(place, worker);
+        }
+    }
+
+    /// The same between rounds of polls, where no task is held (HELD-1).
     #[inline]
     pub(crate) fn wake_on(self, worker: &'static Worker) {
         if let Some(place) = self.header().state.wake() {
@@ -280,7 +301,7 @@ impl TaskRef {
             Holder::Counted => (2, state::DETACHED),
         };
         header.refs.begin(refs);
-        header.home.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Relaxed);
+        header.home.store(ptr::from_ref(worker).cast_mut(), Ordering::Relaxed);
         hook::published(self, worker, vtable);
         header.state.publish(kind | detached);
     }
@@ -299,11 +320,19 @@ impl TaskRef {
         let home = unsafe { &*home };
         hook::woken(self, home, worker);
         match place {
-            Place::Home if core::ptr::eq(worker, home) => home.queue.push(self),
+            Place::Home if ptr::eq(worker, home) => home.queue.push(self),
             Place::Home => home.post_task(self),
             Place::Any => self.enqueue_anywhere(worker, home),
             Place::Lane => self.enqueue_in_lane(worker, home),
         }
+    }
+
+    /// The same for a task that was held there, and is the caller's (HELD-1). Not inlined, so that each wake is as small as
+    /// without.
+    #[inline(never)]
+    fn enqueue_held(self, worker: &'static Worker) {
+        hook::woken(self, worker, worker);
+        worker.push(self);
     }
 
     /// The same for a task of another lane than the normal one, whose word says which: a pinned one to its home, any
@@ -315,12 +344,12 @@ impl TaskRef {
         let worker = unsafe { worker.as_ref() };
         if state::is_pinned(self.header().state.load()) {
             match worker {
-                Some(worker) if core::ptr::eq(worker, home) => home.push(self),
+                Some(worker) if ptr::eq(worker, home) => home.push(self),
                 _ => home.post_task(self),
             }
         } else {
             match worker {
-                Some(worker) if core::ptr::eq(worker.scheduler(), home.scheduler()) => worker.push(self),
+                Some(worker) if ptr::eq(worker.scheduler(), home.scheduler()) => worker.push(self),
                 _ => home.scheduler().inject(self),
             }
         }
@@ -333,7 +362,7 @@ impl TaskRef {
         let scheduler = home.scheduler();
         // SAFETY: CURRENT-1 and WORKER-1.
         match unsafe { worker.as_ref() } {
-            Some(worker) if core::ptr::eq(worker.scheduler(), scheduler) => worker.push_shared(self),
+            Some(worker) if ptr::eq(worker.scheduler(), scheduler) => worker.push_shared(self),
             _ => scheduler.inject(self),
         }
     }

@@ -5,19 +5,27 @@
 //! one touches nothing of the block behind that, but as JOIN-3 says.
 //! JOIN-2: the join cell belongs to the handle while JOIN_WAKER is clear; setting the bit lends it to the
 //! runner, and everyone only reads it; a done that finds the bit makes it the runner's, which takes the waker out.
-//! JOIN-3: a runner whose done has found JOIN_WAKER and no DETACHED sets `left` behind that taking: its last access, with no
-//! foreign code before it. A handle that finds the task done with JOIN_WAKER waits for `left`, and clears it, before it
+//! JOIN-3: a runner whose done has found JOIN_WAKER or `near`, and no DETACHED, sets `left` behind that taking: its last
+//! access, with no foreign code before it. A handle that finds the task done with one of them waits for `left`, and clears it, before it
 //! gives the reference back.
+//! JOIN-4: `near` is written by the handle, and says that it has left a waker in the cell without JOIN_WAKER. It is set on
+//! the thread of a pinned task's home, where the task cannot end meanwhile, nor the runner look. A done that finds no
+//! JOIN_WAKER looks at `near`, and the waker is the runner's if it is set, as in JOIN-2 and JOIN-3. On any other thread
+//! a handle touches the cell of a task that is near only behind a step that has set JOIN_WAKER, and clears `near` then;
+//! or as the one that has found the task done. It is clear in a free block.
 
 use super::header::TaskRef;
-use super::state::{DETACHED, JOIN_WAKER, LIVE, NO_OUTPUT, PANICKED};
-use super::unref;
+use super::state::{DETACHED, JOIN_WAKER, LIVE, NO_OUTPUT, PANICKED, is_pinned};
+use super::{clone_waker, unref};
 use crate::atomics::Ordering;
+use crate::exec::current;
 use crate::sync::rest_while;
 use core::future::Future;
 use core::marker::PhantomData;
+use core::mem::{self, MaybeUninit};
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::ptr;
+use core::task::{Context, Poll, Waker};
 
 /// Why a task gave no output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +112,7 @@ impl<T> JoinHandle<T> {
     pub fn detach(self) {}
 
     fn take(&mut self, word: u32) -> Result<T, JoinError> {
-        let task = TaskRef(core::mem::replace(&mut self.task, core::ptr::null()));
+        let task = TaskRef(mem::replace(&mut self.task, ptr::null()));
         wait_for_runner(task, word);
         // SAFETY: BODY-2; the handle has forgotten the task.
         let output = outcome(word).map(|()| unsafe { self.output.read() });
@@ -116,10 +124,48 @@ impl<T> JoinHandle<T> {
 /// JOIN-3, by the handle of a task that is done, with this word.
 #[inline]
 fn wait_for_runner(task: TaskRef, word: u32) {
-    if word & JOIN_WAKER != 0 {
-        let left = &task.core().left;
-        rest_while(|| !left.load(Ordering::Acquire));
-        left.store(false, Ordering::Relaxed);
+    let core = task.core();
+    if word & JOIN_WAKER != 0 || core.near.get() {
+        rest_while(|| !core.left.load(Ordering::Acquire));
+        core.left.store(false, Ordering::Relaxed);
+        core.near.set(false);
+    }
+}
+
+/// Whether the task, which was LIVE in this word, runs on this very thread and nowhere else: so it does not end while the
+/// caller looks at it (JOIN-4).
+#[inline]
+fn is_near(task: TaskRef, word: u32) -> bool {
+    is_pinned(word) && ptr::eq(task.header().home.load(Ordering::Relaxed), current::worker())
+}
+
+/// Leaves a waker in the cell, or another one than before, without a step.
+///
+/// # Safety
+/// JOIN-4: by the handle, of a task that is near and has no JOIN_WAKER.
+#[inline]
+unsafe fn lend_near(task: TaskRef, waker: &Waker) {
+    let core = task.core();
+    let cell = core.join.get();
+    // SAFETY: JOIN-4: a waker lies there while `near` is set.
+    if core.near.get() && unsafe { (*cell).assume_init_ref() }.will_wake(waker) {
+        return;
+    }
+    let waker = clone_waker(waker);
+    // SAFETY: JOIN-4: nobody else looks at the cell meanwhile.
+    let before = unsafe { mem::replace(&mut *cell, MaybeUninit::new(waker)) };
+    if core.near.replace(true) {
+        // SAFETY: as above; the cell has the new one already, whatever this one's drop does.
+        drop(unsafe { before.assume_init() });
+    }
+}
+
+/// The handle has left the task's thread: from now on the word says that there is a waker, if the task is not done yet.
+#[cold]
+fn lend_far(task: TaskRef) {
+    if task.header().state.set_join_waker() {
+        // JOIN-4: done finds the bit, and does not look.
+        task.core().near.set(false);
     }
 }
 
@@ -137,33 +183,58 @@ impl<T> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let task = self.task();
         let state = &task.header().state;
-        let cell = task.core().join.get();
-        loop {
-            let word = state.load();
-            if word & LIVE == 0 {
-                return Poll::Ready(self.take(word));
-            }
-            if word & JOIN_WAKER != 0 {
-                // SAFETY: JOIN-2: everyone only reads while the bit is set.
-                if unsafe { (*cell).assume_init_ref() }.will_wake(cx.waker()) {
-                    return Poll::Pending;
-                }
-                if !state.clear_join_waker() {
-                    continue;
-                }
-                // SAFETY: JOIN-2: the cell is the handle's again.
-                drop(unsafe { (*cell).assume_init_read() });
-            }
-            let waker = cx.waker().clone();
-            // SAFETY: JOIN-2: the bit is clear.
-            unsafe { (*cell).write(waker) };
-            if state.set_join_waker() {
+        let mut word = state.load();
+        if word & LIVE != 0 {
+            if leave_waker(task, cx.waker()) {
                 return Poll::Pending;
             }
-            // Done came first: the runner did not look at the cell.
-            // SAFETY: JOIN-2.
+            word = state.load();
+        }
+        Poll::Ready(self.take(word))
+    }
+}
+
+/// Leaves a waker in the join cell, or another one than before; false when the task is done. By the handle. Not inlined, so
+/// that the join of a task that is done stays small.
+#[inline(never)]
+fn leave_waker(task: TaskRef, waker: &Waker) -> bool {
+    let state = &task.header().state;
+    let cell = task.core().join.get();
+    loop {
+        let word = state.load();
+        if word & LIVE == 0 {
+            return false;
+        }
+        if word & JOIN_WAKER == 0 {
+            if is_near(task, word) {
+                // SAFETY: JOIN-4: the task is LIVE, it is near, and JOIN_WAKER is clear.
+                unsafe { lend_near(task, waker) };
+                return true;
+            }
+            if task.core().near.get() {
+                lend_far(task);
+                continue;
+            }
+        } else {
+            // SAFETY: JOIN-2: everyone only reads while the bit is set.
+            if unsafe { (*cell).assume_init_ref() }.will_wake(waker) {
+                return true;
+            }
+            if !state.clear_join_waker() {
+                return false;
+            }
+            // SAFETY: JOIN-2: the cell is the handle's again.
             drop(unsafe { (*cell).assume_init_read() });
         }
+        let waker = clone_waker(waker);
+        // SAFETY: JOIN-2: the bit is clear.
+        unsafe { (*cell).write(waker) };
+        if state.set_join_waker() {
+            return true;
+        }
+        // Done came first: the runner did not look at the cell.
+        // SAFETY: JOIN-2.
+        drop(unsafe { (*cell).assume_init_read() });
     }
 }
 

@@ -15,6 +15,8 @@ struct Block {
     woken: AtomicU32,
     releases: AtomicU32,
     left: AtomicU32,
+    /// JOIN-4.
+    near: Plain,
 }
 
 impl Block {
@@ -28,6 +30,7 @@ impl Block {
             woken: AtomicU32::new(0),
             releases: AtomicU32::new(0),
             left: AtomicU32::new(0),
+            near: Plain::new(0),
         };
         block.refs.begin(refs);
         block.word.publish(0);
@@ -139,13 +142,15 @@ fn a_last_reference_seen_without_acquire_releases_too_early() {
 fn finish(block: &Block) {
     block.output.set(42);
     let before = block.word.done();
+    let joined = before & JOIN_WAKER != 0 || block.near.get() == 1;
     if before & DETACHED != 0 {
-        if before & JOIN_WAKER != 0 {
+        if joined {
             block.join.get();
         }
+        block.near.set(0);
         block.drop_output();
         block.unref();
-    } else if before & JOIN_WAKER != 0 {
+    } else if joined {
         let waker = block.join.get();
         block.left.store(1, Ordering::Release);
         block.woken.store(waker, Ordering::Relaxed);
@@ -154,11 +159,12 @@ fn finish(block: &Block) {
 
 /// JOIN-3.
 fn wait_for_runner(block: &Block, word: u32) {
-    if word & JOIN_WAKER != 0 {
+    if word & JOIN_WAKER != 0 || block.near.get() == 1 {
         while block.left.load(Ordering::Acquire) == 0 {
             thread::yield_now();
         }
         block.left.store(0, Ordering::Relaxed);
+        block.near.set(0);
     }
 }
 
@@ -176,6 +182,10 @@ fn poll_join_with(block: &Block, waker: u32, wait: fn(&Block, u32)) -> bool {
             block.unref();
             return true;
         }
+        if word & JOIN_WAKER == 0 && block.near.get() == 1 {
+            lend_far(block);
+            continue;
+        }
         if word & JOIN_WAKER != 0 {
             if block.join.get() == waker {
                 return false;
@@ -188,6 +198,13 @@ fn poll_join_with(block: &Block, waker: u32, wait: fn(&Block, u32)) -> bool {
         if block.word.set_join_waker() {
             return false;
         }
+    }
+}
+
+/// A handle that was near has come to another thread.
+fn lend_far(block: &Block) {
+    if block.word.set_join_waker() {
+        block.near.set(0);
     }
 }
 
@@ -243,6 +260,86 @@ fn a_join_waker_replaced_without_taking_the_cell_back_is_read_half_written() {
         }
         block.join.set(waker);
         !block.word.set_join_waker() && poll_join(block, waker)
+    });
+}
+
+/// JOIN-4: a handle leaves its first waker on the runner's own thread, and then goes to another one.
+fn join_from_near(runner: fn(&Block), then: fn(&Block)) {
+    explore(move || {
+        let block = Block::running(1);
+        block.join.set(1);
+        block.near.set(1);
+        let joiner = {
+            let block = block.clone();
+            thread::spawn(move || then(&block))
+        };
+        runner(&block);
+        joiner.join().unwrap();
+        if block.releases.load(Ordering::Relaxed) == 0 {
+            assert_eq!(block.woken.load(Ordering::Relaxed), 2, "the joiner's last waker");
+            assert!(poll_join(&block, 2));
+        }
+        assert_eq!(block.releases.load(Ordering::Relaxed), 1, "releases");
+        assert_eq!(block.left.load(Ordering::Relaxed), 0, "the next activation's mark");
+        assert_eq!(block.near.get(), 0, "the next activation's mark");
+    });
+}
+
+fn poll_join_far(block: &Block) {
+    poll_join(block, 2);
+}
+
+#[test]
+fn a_joiner_that_was_near_gets_the_output_or_its_last_waker_is_woken() {
+    join_from_near(finish, poll_join_far);
+}
+
+#[test]
+fn a_handle_that_was_near_and_goes_leaves_its_waker_to_the_runner() {
+    join_from_near(finish, drop_handle);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_near_waker_is_not_changed_from_another_thread_without_a_step() {
+    join_from_near(finish, |block| {
+        if block.word.load() & LIVE != 0 {
+            block.join.set(2);
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_near_mark_that_is_cleared_before_the_step_is_looked_at_by_the_runner() {
+    join_from_near(finish, |block| {
+        if block.word.load() & LIVE != 0 {
+            block.near.set(0);
+            let _ = block.word.set_join_waker();
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_runner_that_looks_at_the_mark_although_done_found_the_bit_meets_the_handle() {
+    join_from_near(
+        |block| {
+            block.output.set(42);
+            let near = block.word.done() & LIVE != 0 && block.near.get() == 1;
+            let waker = block.join.get();
+            block.left.store(1, Ordering::Release);
+            block.woken.store(if near { waker } else { 2 }, Ordering::Relaxed);
+        },
+        poll_join_far,
+    );
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_joiner_that_was_near_and_does_not_wait_takes_the_waker_from_under_the_runner() {
+    join_from_near(finish, |block| {
+        poll_join_with(block, 2, |block, _| block.near.set(0));
     });
 }
 

@@ -3,10 +3,10 @@
 //! | step | instruction | yours when |
 //! |---|---|---|
 //! | publish | store of `LIVE \| RUNNING \| CLAIMED \| kind`, and DETACHED for a task without a join handle | always: the block is claimed and unpublished |
-//! | wake | `fetch_or(QUEUED \| RUNNING)` | it was LIVE and neither QUEUED nor RUNNING |
+//! | wake | RUNNING on where it waits, else QUEUED and RUNNING on: a compare-and-swap | it was LIVE and neither QUEUED nor RUNNING |
 //! | abort | `fetch_or(ABORTED \| QUEUED \| RUNNING)` | the same test |
 //! | start | QUEUED off, `fetch_sub(QUEUED)`; nothing where QUEUED is not seen | always: only the owner of the queue place starts |
-//! | pending | RUNNING off, `fetch_sub(RUNNING)`; nothing where QUEUED is seen | QUEUED came meanwhile: the runner enqueues it |
+//! | pending | RUNNING off, `fetch_sub(RUNNING)`; nothing where QUEUED is seen; may be put off (STATE-8) | QUEUED came meanwhile: the runner enqueues it |
 //! | done | LIVE and RUNNING off, `fetch_sub(LIVE + RUNNING)` | always: the runner |
 //! | detach | `fetch_or(DETACHED)` | LIVE was clear: the handle drops the output, and gives the reference back (JOIN-1) |
 //! | free | store of zero | always: at zero references only stale wakers look |
@@ -15,8 +15,8 @@
 //! processor does in one instruction where a logical step that answers is a loop.
 //!
 //! STATE-1: zero means free, so a pool of zeroed memory is a pool of free blocks.
-//! STATE-2: a wake is unconditional. One that returns early on a plain load loses the release edge of
-//! its own writes, and the running poll never sees them.
+//! STATE-2: a wake is always a read-modify-write, also where it changes nothing. One that returns early on a plain load
+//! loses the release edge of its own writes, and the running poll never sees them. The one exception is STATE-8's.
 //! STATE-3: whoever's step won the queue place, and nobody else, reads `home` and writes `next`.
 //! STATE-4: abort is one instruction. Setting a flag and then waking loses the abort to a task that
 //! starts in between and finds a flag without QUEUED at its next pending.
@@ -26,8 +26,12 @@
 //! nobody but a start takes away, enqueues the task without a step. One that sees it only in its own step, which took
 //! RUNNING away, sets it again; until then QUEUED keeps the wakers off. The queue carries the poll's writes to the next
 //! runner, the start those of the wakers.
-//! STATE-7: a new task is RUNNING in its queue, without QUEUED. So its first start takes no step, unless somebody has
-//! woken or aborted it meanwhile; whoever comes behind that look sets QUEUED, which the poll's pending sees.
+//! STATE-7: a task that was published, or that waited and was woken, is RUNNING in its queue, without QUEUED. So its start
+//! takes no step, unless somebody has woken or aborted it meanwhile; whoever comes behind that look sets QUEUED, which the
+//! poll's pending sees. The look reads what the step of whoever won the place wrote, or a later one: that is its edge.
+//! STATE-8: a runner may put pending off. Until it is made up for the task is RUNNING and in no queue, still the runner's:
+//! others set QUEUED and leave the place to it, as during a poll, and the pending sees that. The runner's thread may
+//! put the task into a queue instead, without a step: what it wrote before is before the start in its own order.
 
 use crate::atomics::{AtomicU32, Ordering, const_unless_loom, overwrite};
 
@@ -45,8 +49,8 @@ pub const PINNED: u32 = 4;
 
 /// Has a body that wants to be polled; the inverse of "done".
 pub const LIVE: u32 = 1 << 3;
-/// Woken or aborted since it was started or published: in a queue, or about to be put there by whoever set this or
-/// runs it.
+/// Woken or aborted while it was RUNNING, or aborted while it waited: in a queue, or about to be put there by whoever set
+/// this or runs it.
 pub const QUEUED: u32 = 1 << 4;
 /// Being polled, or in the queue (STATE-6).
 pub const RUNNING: u32 = 1 << 5;
@@ -119,7 +123,17 @@ impl StateWord {
     #[inline]
     #[must_use]
     pub fn wake(&self) -> Option<Place> {
-        place(self.0.fetch_or(QUEUED | RUNNING, Ordering::AcqRel))
+        // An `or` that answers is such a loop on most machines.
+        let mut now = self.0.load(Ordering::Relaxed);
+        loop {
+            let waits = now & (LIVE | QUEUED | RUNNING) == LIVE;
+            let next = if waits { now | RUNNING } else { now | QUEUED | RUNNING };
+            // STATE-2: also where nothing changes.
+            match self.0.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return place(now),
+                Err(seen) => now = seen,
+            }
+        }
     }
 
     /// Where to enqueue, when the caller owns the queue place and must do so.
@@ -140,11 +154,17 @@ impl StateWord {
         before
     }
 
+    /// The runner's look whether somebody has woken or aborted the task since its start.
+    #[inline]
+    pub fn is_woken(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & QUEUED != 0
+    }
+
     /// The poll returned pending; true when the runner must enqueue it again.
     #[inline]
     #[must_use]
     pub fn pending(&self) -> bool {
-        if self.0.load(Ordering::Relaxed) & QUEUED != 0 {
+        if self.is_woken() {
             return true;
         }
         let before = self.0.fetch_sub(RUNNING, Ordering::AcqRel);

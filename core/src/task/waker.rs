@@ -1,6 +1,7 @@
 //! A task's waker: its header's address and one vtable. Clone and drop do nothing (TASK-1).
 
 use super::header::{Header, TaskRef};
+use crate::exec::Worker;
 use core::mem::ManuallyDrop;
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -27,6 +28,19 @@ pub(crate) fn of(task: TaskRef) -> ManuallyDrop<Waker> {
 #[inline]
 pub(crate) fn task_of(waker: &Waker) -> Option<TaskRef> {
     core::ptr::eq(waker.vtable(), &VTABLE).then(|| TaskRef(waker.data().cast()))
+}
+
+/// A wake on the thread of `worker`, within its turn.
+#[inline]
+pub(crate) fn wake_by(waker: Waker, worker: &'static Worker) {
+    match task_of(&waker) {
+        Some(task) => {
+            // One of ours has nothing to drop (TASK-1).
+            core::mem::forget(waker);
+            task.wake_by(worker);
+        }
+        None => waker.wake(),
+    }
 }
 
 /// A clone, without the indirect call for one of ours.
