@@ -14,9 +14,10 @@ pub(crate) fn finish(worker: &'static Worker, task: TaskRef) {
     if task.core().busy.get() != task.vtable().busy || task.core().spares.get() != 0 {
         take_back_slots(worker, task);
     }
+    // JOIN-4: before done, behind which the block may be somebody else's (JOIN-1).
+    let near = task.core().near.get();
     let before = header.state.done();
-    // JOIN-4.
-    let joined = before & state::JOIN_WAKER != 0 || task.core().near.get();
+    let joined = before & state::JOIN_WAKER != 0 || (near && before & state::JOIN_FAR == 0);
     if before & state::DETACHED != 0 {
         finish_alone(task, before, joined);
     } else if joined {
@@ -45,7 +46,7 @@ fn finish_alone(task: TaskRef, before: u32, joined: bool) {
 /// Takes the waker out of the join cell.
 ///
 /// # Safety
-/// JOIN-2: the caller is the runner, whose done has found JOIN_WAKER, or `near` without it; once.
+/// JOIN-2: the caller is the runner, whose done has found JOIN_WAKER, or no JOIN_FAR where `near` was set; once.
 unsafe fn take_join_waker(task: TaskRef) -> Waker {
     // SAFETY: by this function's contract.
     unsafe { (*task.core().join.get()).assume_init_read() }

@@ -10,7 +10,7 @@
 //! | `queued_at` | the owner of the queue place, then the runner; what an observer measures a wait from |
 //! | `join` | the join handle while JOIN_WAKER and `near` are clear; whoever JOIN-2 and JOIN-4 name otherwise |
 //! | `left` | set by the runner, read and cleared by the join handle (JOIN-3); so it is clear in a free block |
-//! | `near` | the join handle, and the runner whose done has found DETACHED; read by a runner whose done has found no JOIN_WAKER (JOIN-4) |
+//! | `near` | the join handle, and the runner whose done has found DETACHED; read by the runner before done (JOIN-4) |
 //!
 //! TASK-1 (R1): headers are `'static` and are never freed, only reused. A waker is an uncounted pointer
 //! to one; a stale wake is a spurious poll. TASK-2: zeroed memory is a free task. TASK-3: slots lie right

@@ -8,14 +8,14 @@
 //! JOIN-3: a runner whose done has found JOIN_WAKER or `near`, and no DETACHED, sets `left` behind that taking: its last
 //! access, with no foreign code before it. A handle that finds the task done with one of them waits for `left`, and clears it, before it
 //! gives the reference back.
-//! JOIN-4: `near` is written by the handle, and says that it has left a waker in the cell without JOIN_WAKER. It is set on
-//! the thread of a pinned task's home, where the task cannot end meanwhile, nor the runner look. A done that finds no
-//! JOIN_WAKER looks at `near`, and the waker is the runner's if it is set, as in JOIN-2 and JOIN-3. On any other thread
-//! a handle touches the cell of a task that is near only behind a step that has set JOIN_WAKER, and clears `near` then;
-//! or as the one that has found the task done. It is clear in a free block.
+//! JOIN-4: `near` says that a waker lies in the cell without JOIN_WAKER, unless JOIN_FAR is set. The handle sets it on the
+//! thread of a pinned task's home, where the task cannot end meanwhile; the runner reads it before done, and the waker
+//! is the runner's if done finds no JOIN_FAR, as in JOIN-2 and JOIN-3. A handle on any other thread touches such a cell
+//! only behind the step that sets JOIN_WAKER and JOIN_FAR, which stays, or as the one that has found the task done. Whoever
+//! has the block behind done clears it, so it is clear in a free block.
 
 use super::header::TaskRef;
-use super::state::{DETACHED, JOIN_WAKER, LIVE, NO_OUTPUT, PANICKED, is_pinned};
+use super::state::{DETACHED, JOIN_FAR, JOIN_WAKER, LIVE, NO_OUTPUT, PANICKED, is_pinned};
 use super::{clone_waker, unref};
 use crate::atomics::Ordering;
 use crate::exec::current;
@@ -125,11 +125,11 @@ impl<T> JoinHandle<T> {
 #[inline]
 fn wait_for_runner(task: TaskRef, word: u32) {
     let core = task.core();
-    if word & JOIN_WAKER != 0 || core.near.get() {
+    if word & JOIN_WAKER != 0 || is_lent_near(task, word) {
         rest_while(|| !core.left.load(Ordering::Acquire));
         core.left.store(false, Ordering::Relaxed);
-        core.near.set(false);
     }
+    core.near.set(false);
 }
 
 /// Whether the task, which was LIVE in this word, runs on this very thread and nowhere else: so it does not end while the
@@ -142,7 +142,7 @@ fn is_near(task: TaskRef, word: u32) -> bool {
 /// Leaves a waker in the cell, or another one than before, without a step.
 ///
 /// # Safety
-/// JOIN-4: by the handle, of a task that is near and has no JOIN_WAKER.
+/// JOIN-4: by the handle, of a task that is near and has neither JOIN_WAKER nor JOIN_FAR.
 #[inline]
 unsafe fn lend_near(task: TaskRef, waker: &Waker) {
     let core = task.core();
@@ -160,13 +160,10 @@ unsafe fn lend_near(task: TaskRef, waker: &Waker) {
     }
 }
 
-/// The handle has left the task's thread: from now on the word says that there is a waker, if the task is not done yet.
-#[cold]
-fn lend_far(task: TaskRef) {
-    if task.header().state.set_join_waker() {
-        // JOIN-4: done finds the bit, and does not look.
-        task.core().near.set(false);
-    }
+/// Whether a waker lies in the cell by `near`.
+#[inline]
+fn is_lent_near(task: TaskRef, word: u32) -> bool {
+    word & JOIN_FAR == 0 && task.core().near.get()
 }
 
 fn outcome(word: u32) -> Result<(), JoinError> {
@@ -206,13 +203,15 @@ fn leave_waker(task: TaskRef, waker: &Waker) -> bool {
             return false;
         }
         if word & JOIN_WAKER == 0 {
-            if is_near(task, word) {
-                // SAFETY: JOIN-4: the task is LIVE, it is near, and JOIN_WAKER is clear.
+            if word & JOIN_FAR == 0 && is_near(task, word) {
+                // SAFETY: JOIN-4: the task is LIVE, it is near, and both bits are clear.
                 unsafe { lend_near(task, waker) };
                 return true;
             }
-            if task.core().near.get() {
-                lend_far(task);
+            if is_lent_near(task, word) {
+                if !state.set_join_far() {
+                    return false;
+                }
                 continue;
             }
         } else {

@@ -42,6 +42,7 @@ impl Block {
     fn release(&self) {
         self.output.set(99);
         self.join.set(99);
+        self.near.set(0);
         assert_eq!(self.releases.fetch_add(1, Ordering::Relaxed), 0, "released twice");
     }
 
@@ -141,8 +142,9 @@ fn a_last_reference_seen_without_acquire_releases_too_early() {
 /// The runner's end, as `finish.rs` does it.
 fn finish(block: &Block) {
     block.output.set(42);
+    let near = block.near.get() == 1;
     let before = block.word.done();
-    let joined = before & JOIN_WAKER != 0 || block.near.get() == 1;
+    let joined = before & JOIN_WAKER != 0 || (near && before & JOIN_FAR == 0);
     if before & DETACHED != 0 {
         if joined {
             block.join.get();
@@ -159,13 +161,13 @@ fn finish(block: &Block) {
 
 /// JOIN-3.
 fn wait_for_runner(block: &Block, word: u32) {
-    if word & JOIN_WAKER != 0 || block.near.get() == 1 {
+    if word & JOIN_WAKER != 0 || (word & JOIN_FAR == 0 && block.near.get() == 1) {
         while block.left.load(Ordering::Acquire) == 0 {
             thread::yield_now();
         }
         block.left.store(0, Ordering::Relaxed);
-        block.near.set(0);
     }
+    block.near.set(0);
 }
 
 /// Takes the output when the task is done, as `join.rs` does it; false when its waker lies in the cell.
@@ -182,8 +184,8 @@ fn poll_join_with(block: &Block, waker: u32, wait: fn(&Block, u32)) -> bool {
             block.unref();
             return true;
         }
-        if word & JOIN_WAKER == 0 && block.near.get() == 1 {
-            lend_far(block);
+        if word & (JOIN_WAKER | JOIN_FAR) == 0 && block.near.get() == 1 {
+            let _ = block.word.set_join_far();
             continue;
         }
         if word & JOIN_WAKER != 0 {
@@ -198,13 +200,6 @@ fn poll_join_with(block: &Block, waker: u32, wait: fn(&Block, u32)) -> bool {
         if block.word.set_join_waker() {
             return false;
         }
-    }
-}
-
-/// A handle that was near has come to another thread.
-fn lend_far(block: &Block) {
-    if block.word.set_join_waker() {
-        block.near.set(0);
     }
 }
 
@@ -309,27 +304,36 @@ fn a_near_waker_is_not_changed_from_another_thread_without_a_step() {
     });
 }
 
+/// JOIN-4: behind done the handle that has found it so has given the block back.
 #[test]
 #[should_panic(expected = "Causality violation")]
-fn a_near_mark_that_is_cleared_before_the_step_is_looked_at_by_the_runner() {
-    join_from_near(finish, |block| {
-        if block.word.load() & LIVE != 0 {
-            block.near.set(0);
-            let _ = block.word.set_join_waker();
-        }
-    });
-}
-
-#[test]
-#[should_panic(expected = "Causality violation")]
-fn a_runner_that_looks_at_the_mark_although_done_found_the_bit_meets_the_handle() {
-    join_from_near(
+fn a_runner_that_looks_at_the_mark_behind_done_sees_the_next_activations() {
+    join(
         |block| {
             block.output.set(42);
-            let near = block.word.done() & LIVE != 0 && block.near.get() == 1;
-            let waker = block.join.get();
-            block.left.store(1, Ordering::Release);
-            block.woken.store(if near { waker } else { 2 }, Ordering::Relaxed);
+            let before = block.word.done();
+            if before & JOIN_WAKER != 0 || block.near.get() == 1 {
+                block.woken.store(block.join.get(), Ordering::Relaxed);
+                block.left.store(1, Ordering::Release);
+            }
+        },
+        poll_join,
+    );
+}
+
+/// The handle has gone far, and changes the waker, when done comes.
+#[test]
+#[should_panic]
+fn a_runner_that_believes_the_mark_of_a_handle_that_has_gone_far_reads_half_a_waker() {
+    join_from_near(
+        |block| {
+            let near = block.near.get() == 1;
+            block.output.set(42);
+            if block.word.done() & JOIN_WAKER != 0 || near {
+                let waker = block.join.get();
+                block.left.store(1, Ordering::Release);
+                block.woken.store(waker, Ordering::Relaxed);
+            }
         },
         poll_join_far,
     );

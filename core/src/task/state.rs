@@ -68,6 +68,8 @@ pub const NO_OUTPUT: u32 = 1 << 10;
 pub const PANICKED: u32 = 1 << 11;
 /// Its body is gone although it did not end in order: there is nothing left to stop.
 pub const BODY_GONE: u32 = 1 << 12;
+/// Its handle has gone elsewhere after it had left a waker near (JOIN-4).
+pub const JOIN_FAR: u32 = 1 << 13;
 
 /// Whether a task of this word, or of this kind, stays on its home.
 #[inline]
@@ -203,6 +205,13 @@ impl StateWord {
     #[must_use]
     pub fn set_join_waker(&self) -> bool {
         self.join_step(|s| s | JOIN_WAKER)
+    }
+
+    /// The same for a cell that was filled without a step (JOIN-4).
+    #[inline]
+    #[must_use]
+    pub fn set_join_far(&self) -> bool {
+        self.join_step(|s| s | JOIN_WAKER | JOIN_FAR)
     }
 
     /// The join handle wants the cell back to change the waker. False when the task was done first.
