@@ -46,6 +46,7 @@ impl<const K: usize> RootBlock<K> {
         release: nothing,
         body: 0,
         slots: K as u32,
+        bytes: 0,
         busy: busy_beyond(K),
         context: core::ptr::null(),
         name: "root",

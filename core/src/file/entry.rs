@@ -2,12 +2,14 @@
 //!
 //! FILE-1: `uses` knows the handles, and the operations from submission until their slot is free (`uses.rs`); when
 //! there is none of either, and not before, the descriptor is closed, so the kernel never looks up a number that
-//! has another owner. FILE-2: the entry owns `slot`, for one armed read or accept that outlives futures and tasks;
-//! one reader or listener at a time claims it.
+//! has another owner. FILE-2: the entry owns a slot, for one armed read or accept that outlives futures and
+//! tasks; one reader or listener at a time claims it.
 //! FILE-3: the lanes remember a dropped read or write until the next one of its kind has waited for it (`lane.rs`).
 //! FILE-5: a connection that came while nobody took it waits in its listener's late list, as an entry of its
 //! own; `next` links it there, under the list's lock, as it links free entries under the table's.
 //! FILE-4: an entry returns to the table once closed; `fd` is written while it has no handle.
+//! FILE-6: an entry's slot, and the memory of its lanes, lie in arrays of their own beside the entries. A connection whose
+//! operations are awaited uses neither, so where memory is paged they take none.
 
 use super::handle::FileHandle;
 use super::lane::{Lane, LaneMark, LaneMemory};
@@ -20,7 +22,7 @@ use core::cell::Cell;
 use core::sync::atomic::AtomicI32;
 use spin::mutex::SpinMutex;
 
-/// See the module. Zeroed memory is a free entry. What every read and write looks at lies in the first line.
+/// See the module: what every read and write looks at, in one line. Zeroed memory is a free entry.
 #[repr(C, align(64))]
 pub struct FileEntry {
     fd: AtomicI32,
@@ -28,19 +30,28 @@ pub struct FileEntry {
     marks: [LaneMark; 2],
     /// Whether a reader or listener has the slot (FILE-2).
     claimed: AtomicBool,
-    pub(crate) table: Cell<Option<&'static TableControl>>,
+    /// Whether the slot has ever been claimed, so that it may be in use.
+    slot_used: AtomicBool,
+    /// Written as it is taken out of the table for the first time.
+    pub(super) place: Cell<Option<EntryPlace>>,
     pub(crate) next: Cell<Option<&'static FileEntry>>,
     /// Connections that nobody has taken yet (FILE-5).
     pub(crate) late: LateList,
-    lanes: LaneMemory,
-    /// For one armed read or accept.
-    pub(crate) slot: Slot,
+}
+
+/// Where an entry belongs.
+#[derive(Clone, Copy)]
+pub(super) struct EntryPlace {
+    pub table: &'static TableControl,
+    /// In its table, and in the arrays beside it (FILE-6).
+    pub index: u32,
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<FileEntry>() == 128 + size_of::<Slot>());
+const _: () = assert!(size_of::<FileEntry>() == 64);
 
-// SAFETY: `table` is written once; `next` belongs to the table's lock, or a late list's (FILE-5).
+// SAFETY: `place` is written once, by whoever takes the entry out of the table for the first time (TABLE-1);
+// `next` belongs to the table's lock, or a late list's (FILE-5).
 unsafe impl Sync for FileEntry {}
 
 impl core::fmt::Debug for FileEntry {
@@ -57,12 +68,31 @@ impl FileEntry {
             uses: Uses::new(),
             marks: [LaneMark::new(), LaneMark::new()],
             claimed: AtomicBool::new(false),
-            table: Cell::new(None),
+            slot_used: AtomicBool::new(false),
+            place: Cell::new(None),
             next: Cell::new(None),
             late: LateList::new(),
-            lanes: LaneMemory::new(),
-            slot: Slot::new(),
         }
+    }
+
+    fn place(&self) -> EntryPlace {
+        self.place.get().expect("unboxed: a file's entry is used outside of its table")
+    }
+
+    /// The table that it belongs to.
+    pub(crate) fn table(&self) -> &'static TableControl {
+        self.place().table
+    }
+
+    /// For one armed read or accept.
+    pub(crate) fn slot(&self) -> &'static Slot {
+        let place = self.place();
+        place.table.slot(place.index)
+    }
+
+    /// The slot, if an operation may be in it.
+    pub(super) fn slot_in_use(&self) -> Option<&'static Slot> {
+        self.slot_used.load(Ordering::Acquire).then(|| self.slot())
     }
 
     /// The descriptor's number.
@@ -73,7 +103,13 @@ impl FileEntry {
 
     #[inline]
     pub(crate) fn lane(&self, direction: Direction) -> Lane<'_> {
-        Lane::of(&self.marks, &self.lanes, direction)
+        Lane::of(&self.marks[direction as usize], self, direction)
+    }
+
+    /// Of both lanes.
+    pub(super) fn lanes(&self) -> &'static LaneMemory {
+        let place = self.place();
+        place.table.lanes(place.index)
     }
 
     pub(crate) fn open(&self, fd: RawFile) {
@@ -133,7 +169,7 @@ impl FileEntry {
     /// FILE-1: nothing is in flight and no handle is left.
     #[cold]
     fn close_now(&'static self) {
-        let Some(table) = self.table.get() else { return };
+        let table = self.table();
         // None of these listens, so none has late connections of its own.
         while let Some(connection) = self.late.pop() {
             drop(connection);
@@ -149,6 +185,7 @@ impl FileEntry {
     pub(crate) fn claim_slot(&self) {
         let had = self.claimed.swap(true, Ordering::Acquire);
         assert!(!had, "unboxed: this file has a Reader or a Listener already");
+        self.slot_used.store(true, Ordering::Release);
     }
 
     /// The reader or listener goes.
@@ -162,7 +199,7 @@ impl FileEntry {
     /// # Safety
     /// R4: an accept of this listener brought `fd`, to nobody else.
     pub(crate) unsafe fn keep_late(&self, fd: RawFile) -> bool {
-        let Some(table) = self.table.get() else { return false };
+        let table = self.table();
         match table.reserve() {
             // SAFETY: passed on.
             Ok(reservation) => self.late.push(unsafe { reservation.open(fd) }),

@@ -3,6 +3,7 @@
 //! LANE-1: `dirty` is written under the lock of the lanes' memory, and says whether the state is anything but clear. A
 //! look without the lock that finds it clean comes before, or does not know of, whatever makes it dirty.
 
+use super::entry::FileEntry;
 use super::uses::Direction;
 use crate::atomics::{AtomicBool, Ordering};
 use crate::op::WakerCell;
@@ -13,7 +14,7 @@ use spin::mutex::SpinMutex;
 #[derive(Debug)]
 pub(super) struct LaneMark(AtomicBool);
 
-/// The part of both lanes that only dropped operations touch: under one lock, so that it fits the entry's second line.
+/// The part of both lanes that only dropped operations touch, beside the entry (FILE-6): under one lock.
 #[derive(Debug)]
 pub(super) struct LaneMemory {
     states: SpinMutex<LaneStates>,
@@ -60,20 +61,20 @@ const CANCELED: i32 = -125;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lane<'a> {
     mark: &'a LaneMark,
-    memory: &'a LaneMemory,
+    entry: &'a FileEntry,
     direction: Direction,
 }
 
 impl<'a> Lane<'a> {
     #[inline]
-    pub(super) fn of(marks: &'a [LaneMark; 2], memory: &'a LaneMemory, direction: Direction) -> Self {
-        Self { mark: &marks[direction as usize], memory, direction }
+    pub(super) fn of(mark: &'a LaneMark, entry: &'a FileEntry, direction: Direction) -> Self {
+        Self { mark, entry, direction }
     }
 
     /// LANE-1.
     fn step<R>(self, step: impl FnOnce(&mut LaneState) -> R) -> R {
         let index = self.direction as usize;
-        let mut states = self.memory.states.lock();
+        let mut states = self.entry.lanes().states.lock();
         let late = states.is_late[index].then_some(states.late[index]);
         let mut state = LaneState { draining: states.draining[index], late };
         let answer = step(&mut state);
@@ -84,13 +85,16 @@ impl<'a> Lane<'a> {
         answer
     }
 
-    fn waker(self) -> &'a WakerCell {
-        &self.memory.wakers[self.direction as usize]
+    fn waker(self) -> &'static WakerCell {
+        &self.entry.lanes().wakers[self.direction as usize]
     }
 
-    /// Forgets everything: the entry has a new descriptor.
+    /// Forgets everything: the entry has a new descriptor, and nobody uses it yet.
     pub(super) fn clear(self) {
-        self.step(|state| *state = LaneState::CLEAR);
+        // LANE-1: a clean lane's memory is clear, and stays untouched (FILE-6).
+        if self.mark.0.load(Ordering::Acquire) {
+            self.step(|state| *state = LaneState::CLEAR);
+        }
     }
 
     /// A read or write of this lane was dropped in flight.

@@ -1,27 +1,37 @@
 //! The table: a static array of entries, its free list, and the list of tables.
 //!
-//! TABLE-1: the free list is touched under the lock only; entries beyond `fresh` were never used.
+//! TABLE-1: the free list is touched under the lock only; entries beyond `fresh` were never used, and are in no list.
+//! TABLE-2: the entries' slots and lanes lie at their index in arrays of their own (FILE-6), which are known before the
+//! first entry is taken, and do not change.
 
-use super::entry::FileEntry;
+use super::entry::{EntryPlace, FileEntry};
 use super::handle::FileHandle;
+use super::lane::LaneMemory;
 use crate::atomics::{AtomicPtr, Ordering};
 use crate::event_loop::RawFile;
 use crate::exec::current;
 use crate::op::{Error, Slot};
 use core::ptr;
 use spin::mutex::SpinMutex;
+use spin::once::Once;
 
 /// What every size of table has.
 pub struct TableControl {
+    arrays: Once<Arrays>,
     inner: SpinMutex<Inner>,
     next_table: AtomicPtr<TableControl>,
 }
 
-struct Inner {
-    entries: *const FileEntry,
-    count: u32,
+/// TABLE-2.
+struct Arrays {
+    entries: &'static [FileEntry],
+    slots: &'static [Slot],
+    lanes: &'static [LaneMemory],
     /// Of the whole table.
     bytes: usize,
+}
+
+struct Inner {
     free: Option<&'static FileEntry>,
     fresh: u32,
     used: u32,
@@ -30,7 +40,7 @@ struct Inner {
     close: Option<fn(RawFile)>,
 }
 
-// SAFETY: it points to the static entries behind it.
+// SAFETY: TABLE-1.
 unsafe impl Send for Inner {}
 
 impl core::fmt::Debug for TableControl {
@@ -45,6 +55,8 @@ impl core::fmt::Debug for TableControl {
 pub struct FileTable<const N: usize> {
     control: TableControl,
     entries: [FileEntry; N],
+    slots: [Slot; N],
+    lanes: [LaneMemory; N],
 }
 
 impl<const N: usize> core::fmt::Debug for FileTable<N> {
@@ -53,12 +65,16 @@ impl<const N: usize> core::fmt::Debug for FileTable<N> {
     }
 }
 
+/// With what lies beside it.
+const ENTRY_BYTES: usize = size_of::<FileEntry>() + size_of::<Slot>() + size_of::<LaneMemory>();
+
 /// What a table uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileTableMemory {
     /// Entries.
     pub entries: u32,
-    /// Bytes of one.
+    /// Bytes of one: a line that every operation uses, a slot for an armed read or accept, and what dropped operations
+    /// leave. Connections that have neither touch the line alone.
     pub entry_bytes: usize,
     /// Bytes of the table beside its entries.
     pub beside: usize,
@@ -75,23 +91,16 @@ static TABLES: AtomicPtr<TableControl> = AtomicPtr::new(ptr::null_mut());
 impl<const N: usize> FileTable<N> {
     /// An empty table. It is all zeros, hence in `.bss` as a static.
     pub const fn new() -> Self {
-        let inner = Inner {
-            entries: ptr::null(),
-            count: 0,
-            bytes: 0,
-            free: None,
-            fresh: 0,
-            used: 0,
-            used_max: 0,
-            refused: 0,
-            close: None,
-        };
+        let inner = Inner { free: None, fresh: 0, used: 0, used_max: 0, refused: 0, close: None };
         Self {
             control: TableControl {
+                arrays: Once::new(),
                 inner: SpinMutex::new(inner),
                 next_table: AtomicPtr::new(ptr::null_mut()),
             },
             entries: [const { FileEntry::new() }; N],
+            slots: [const { Slot::new() }; N],
+            lanes: [const { LaneMemory::new() }; N],
         }
     }
 
@@ -102,17 +111,11 @@ impl<const N: usize> FileTable<N> {
 
     /// The part that does not know `N`.
     pub fn control(&'static self) -> &'static TableControl {
-        let first = {
-            let mut inner = self.control.inner.lock();
-            let first = inner.entries.is_null();
-            inner.entries = self.entries.as_ptr();
-            inner.count = N as u32;
-            inner.bytes = size_of::<Self>();
-            first
-        };
-        if first {
+        self.control.arrays.call_once(|| {
             self.control.register();
-        }
+            let Self { entries, slots, lanes, .. } = self;
+            Arrays { entries, slots, lanes, bytes: size_of::<Self>() }
+        });
         &self.control
     }
 }
@@ -147,19 +150,35 @@ impl TableControl {
                 inner.free = entry.next.get();
                 entry
             }
-            None if inner.fresh < inner.count => {
-                let index = inner.fresh as usize;
+            None => {
+                let index = inner.fresh;
+                let Some(entry) = self.arrays().entries.get(index as usize) else {
+                    return Err(Error::TableFull { entries: index });
+                };
                 inner.fresh += 1;
-                // SAFETY: TABLE-1, inside the static array.
-                unsafe { &*inner.entries.add(index) }
+                entry.place.set(Some(EntryPlace { table: self, index }));
+                entry
             }
-            None => return Err(Error::TableFull { entries: inner.count }),
         };
         inner.used += 1;
         inner.used_max = inner.used_max.max(inner.used);
         drop(inner);
-        entry.table.set(Some(self));
         Ok(FileReservation { entry })
+    }
+
+    /// TABLE-2. Whoever has an entry, or the control itself, has it from there.
+    fn arrays(&self) -> &Arrays {
+        self.arrays.get().expect("unboxed: a table is used before it has given out its control")
+    }
+
+    /// The slot of the entry at `index`.
+    pub(super) fn slot(&'static self, index: u32) -> &'static Slot {
+        &self.arrays().slots[index as usize]
+    }
+
+    /// The memory of its lanes.
+    pub(super) fn lanes(&'static self, index: u32) -> &'static LaneMemory {
+        &self.arrays().lanes[index as usize]
     }
 
     /// Closes a descriptor through the thread's loop, or directly where there is none.
@@ -192,11 +211,13 @@ impl TableControl {
 
     /// Use and high-water mark.
     pub fn memory(&self) -> FileTableMemory {
+        let arrays = self.arrays.get();
+        let (entries, bytes) = arrays.map_or((0, 0), |arrays| (arrays.entries.len(), arrays.bytes));
         let inner = self.inner.lock();
         FileTableMemory {
-            entries: inner.count,
-            entry_bytes: size_of::<FileEntry>(),
-            beside: inner.bytes - inner.count as usize * size_of::<FileEntry>(),
+            entries: entries as u32,
+            entry_bytes: ENTRY_BYTES,
+            beside: bytes - entries * ENTRY_BYTES,
             used: inner.used,
             used_max: inner.used_max,
             refused: inner.refused,
@@ -225,9 +246,7 @@ impl FileReservation {
 
 impl Drop for FileReservation {
     fn drop(&mut self) {
-        if let Some(table) = self.entry.table.get() {
-            table.give_back(self.entry);
-        }
+        self.entry.table().give_back(self.entry);
     }
 }
 
@@ -241,19 +260,14 @@ pub fn for_each_table(mut f: impl FnMut(usize, FileTableMemory)) {
     }
 }
 
-/// The armed slots of every entry that has ever been used.
+/// The slot of every entry in which an operation may be armed.
 pub(crate) fn for_each_slot(mut f: impl FnMut(&'static Slot)) {
     let mut at = TABLES.load(Ordering::Acquire);
     // SAFETY: tables are static and only ever added.
     while let Some(table) = unsafe { at.as_ref() } {
-        let (entries, fresh) = {
-            let inner = table.inner.lock();
-            (inner.entries, inner.fresh as usize)
-        };
-        for index in 0..fresh {
-            // SAFETY: TABLE-1.
-            f(unsafe { &(*entries.add(index)).slot });
-        }
+        let fresh = table.inner.lock().fresh as usize;
+        let entries = table.arrays.get().map_or(&[][..], |arrays| &arrays.entries[..fresh]);
+        entries.iter().filter_map(FileEntry::slot_in_use).for_each(&mut f);
         at = table.next_table.load(Ordering::Relaxed);
     }
 }

@@ -62,7 +62,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         let mut armed = OpHandle::new();
         // ACCEPT-2; what is taken over and dropped is abandoned.
-        armed.adopt(&self.file.entry().slot);
+        armed.adopt(self.file.entry().slot());
         drop(armed);
         self.file.entry().unclaim_slot();
     }
@@ -92,7 +92,7 @@ pub(super) fn arm(
     cx: &Context<'_>,
     (vtable, kind): (&'static KeepVtable, SlotKind),
 ) -> Result<(), Error> {
-    match handle.adopt(&entry.slot) {
+    match handle.adopt(entry.slot()) {
         Adopted::Yes => return Ok(()),
         Adopted::Busy => {
             cx.waker().wake_by_ref();
@@ -107,7 +107,7 @@ pub(super) fn arm(
     let parts = Parts { raw: RawBuf::NONE, vtable, file: Some(entry), lane: None, kind };
     let op = Descriptor::Accept { file: entry.raw(), multishot: kind == SlotKind::Multi };
     // SAFETY: ACCEPT-1: the slot is free and ours; R4: the entry counts the operation.
-    unsafe { handle.begin_in(place, &entry.slot, waker, &op, Some(parts)) };
+    unsafe { handle.begin_in(place, entry.slot(), waker, &op, Some(parts)) };
     Ok(())
 }
 

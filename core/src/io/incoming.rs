@@ -52,7 +52,7 @@ impl<'a> Incoming<'a> {
     /// As `next`.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<FileHandle, Error>> {
         let entry = self.listener.entry();
-        let table = entry.table.get().expect("unboxed: an open file has a table");
+        let table = entry.table();
         loop {
             if let Some(connection) = entry.late.pop() {
                 return Poll::Ready(Ok(connection));

@@ -98,9 +98,9 @@ impl Reader {
 
     fn arm(&mut self, cx: &Context<'_>) -> Result<bool, Error> {
         let entry = self.file.entry();
-        if !entry.slot.is_free() {
+        if !entry.slot().is_free() {
             // An earlier reader's, on its way out.
-            SlotRef::of(&entry.slot).wake_at_end(cx);
+            SlotRef::of(entry.slot()).wake_at_end(cx);
             return Ok(false);
         }
         let place = place()?;
@@ -113,7 +113,7 @@ impl Reader {
         let waker = cx.waker().clone();
         // SAFETY: READER-2: the slot is free and ours; READER-1; R4: the entry counts the operation.
         unsafe {
-            self.handle.begin_in(place, &entry.slot, waker, &op, Some(parts));
+            self.handle.begin_in(place, entry.slot(), waker, &op, Some(parts));
         }
         Ok(true)
     }

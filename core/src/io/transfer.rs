@@ -25,21 +25,42 @@ pub enum TransferKind {
     WriteAt(u64),
 }
 
-impl TransferKind {
-    fn direction(self) -> Direction {
-        match self {
-            Self::Recv | Self::ReadAt(_) => Direction::Read,
-            Self::Send | Self::SendZeroCopy | Self::WriteAt(_) => Direction::Write,
+/// A kind without the hole between its number and its position.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+enum Way {
+    Recv,
+    Send,
+    SendZeroCopy,
+    ReadAt,
+    WriteAt,
+}
+
+impl Way {
+    fn of(kind: TransferKind) -> (Self, u64) {
+        match kind {
+            TransferKind::Recv => (Self::Recv, 0),
+            TransferKind::Send => (Self::Send, 0),
+            TransferKind::SendZeroCopy => (Self::SendZeroCopy, 0),
+            TransferKind::ReadAt(position) => (Self::ReadAt, position),
+            TransferKind::WriteAt(position) => (Self::WriteAt, position),
         }
     }
 
-    fn descriptor(self, file: i32, data: *mut u8, len: u32) -> Descriptor {
+    fn direction(self) -> Direction {
+        match self {
+            Self::Recv | Self::ReadAt => Direction::Read,
+            Self::Send | Self::SendZeroCopy | Self::WriteAt => Direction::Write,
+        }
+    }
+
+    fn descriptor(self, offset: u64, file: i32, data: *mut u8, len: u32) -> Descriptor {
         match self {
             Self::Recv => Descriptor::Recv { file, data, len },
             Self::Send => Descriptor::Send { file, data, len },
             Self::SendZeroCopy => Descriptor::SendZeroCopy { file, data, len },
-            Self::ReadAt(offset) => Descriptor::Read { file, data, len, offset },
-            Self::WriteAt(offset) => Descriptor::Write { file, data, len, offset },
+            Self::ReadAt => Descriptor::Read { file, data, len, offset },
+            Self::WriteAt => Descriptor::Write { file, data, len, offset },
         }
     }
 }
@@ -72,11 +93,12 @@ pub fn transfer<'a, B: IntoLend>(
     kind: TransferKind,
     buffer: B,
 ) -> Transfer<'a, B::Lend> {
-    let file = file.into();
+    let (file, (way, position)) = (file.into(), Way::of(kind));
     Transfer {
         file: file.handle,
-        lane: file.lane(kind.direction()),
-        kind,
+        lane: file.lane(way.direction()),
+        way,
+        position,
         part: Part::ALL,
         lender: Some(buffer.into_lend()),
         handle: OpHandle::new(),
@@ -99,14 +121,17 @@ pub struct Transfer<'a, L: Lend> {
     file: &'a FileHandle,
     /// The file's lane, if it is this operation's alone.
     lane: Option<Direction>,
-    kind: TransferKind,
+    way: Way,
+    /// In the file, where that has positions; `u64::MAX` is the one that it keeps itself.
+    position: u64,
     part: Part,
     lender: Option<L>,
     handle: OpHandle,
     len_before: u32,
 }
 
-const _: () = assert!(size_of::<Transfer<'_, &mut crate::task::Bytes<'_>>>() <= 64, "a cache line");
+const _: () = assert!(size_of::<Transfer<'_, &mut crate::task::Bytes<'_>>>() == 56);
+const _: () = assert!(size_of::<WriteAll<'_, &mut crate::task::Bytes<'_>>>() == 64, "a cache line");
 
 impl<L: Lend> Unpin for Transfer<'_, L> {}
 
@@ -131,7 +156,7 @@ impl<L: Lend> Transfer<'_, L> {
                     continue;
                 }
                 let result = Error::check(outcome.result);
-                if let (Ok(count), Direction::Read) = (result, self.kind.direction()) {
+                if let (Ok(count), Direction::Read) = (result, self.way.direction()) {
                     let start = self.part.start();
                     if start <= self.len_before {
                         outcome.raw.len = self.len_before.max(start + count);
@@ -142,7 +167,7 @@ impl<L: Lend> Transfer<'_, L> {
             }
             let lender = self.lender.as_mut().expect("unboxed: a transfer was polled after its end");
             ready!(lender.poll_free(cx))?;
-            let lane = self.file.entry().lane(self.kind.direction());
+            let lane = self.file.entry().lane(self.way.direction());
             if let Some(late) = ready!(lane.poll_clear(cx)) {
                 return Poll::Ready(FileHandle::late_error(late).map(|n| n as usize));
             }
@@ -154,16 +179,16 @@ impl<L: Lend> Transfer<'_, L> {
     fn begin(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let lender = self.lender.as_mut().expect("unboxed: a transfer was polled after its end");
         let raw = lender.lend();
-        let reads = self.kind.direction() == Direction::Read;
+        let reads = self.way.direction() == Direction::Read;
         let all = if reads { raw.capacity } else { raw.len };
         let begun = match self.part.within(all) {
             Err(error) => Err(error),
             Ok(range) => {
                 self.len_before = raw.len;
                 let data = raw.data.wrapping_add(range.start as usize);
-                let op = self.kind.descriptor(self.file.raw(), data, range.end - range.start);
-                let vtable = match self.kind {
-                    TransferKind::ReadAt(offset) if offset != u64::MAX => {
+                let op = self.way.descriptor(self.position, self.file.raw(), data, range.end - range.start);
+                let vtable = match self.way {
+                    Way::ReadAt if self.position != u64::MAX => {
                         const { &Keep::<L, true, false>::VTABLE }
                     }
                     _ if reads => const { &Keep::<L, true, true>::VTABLE },
@@ -215,7 +240,7 @@ impl<L: Lend> Drop for Transfer<'_, L> {
     fn drop(&mut self) {
         // Where its task has ended, the slot may have told the lane already.
         if self.handle.slot().is_some_and(SlotRef::is_held) {
-            self.file.entry().lane(self.kind.direction()).drain();
+            self.file.entry().lane(self.way.direction()).drain();
         }
     }
 }
@@ -276,8 +301,8 @@ impl<L: Lend> WriteAll<'_, L> {
             }
             self.done += count as u32;
             self.transfer.part.skip(count as u32);
-            if let TransferKind::WriteAt(offset) = &mut self.transfer.kind {
-                *offset += count as u64;
+            if let Way::WriteAt = self.transfer.way {
+                self.transfer.position += count as u64;
             }
         }
     }

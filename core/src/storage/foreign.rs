@@ -82,6 +82,7 @@ const fn vtable<const K: usize>() -> TaskVtable {
         release: release::<K>,
         body: 0,
         slots: K as u32,
+        bytes: 0,
         busy: busy_beyond(K),
         context: ptr::null(),
         name: "foreign task",

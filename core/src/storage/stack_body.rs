@@ -111,6 +111,7 @@ impl<F: Future> StackBody<F> {
             release: release::<K>,
             body: 0,
             slots: K as u32,
+            bytes: 0,
             busy: busy_beyond(K),
             context: ptr::null(),
             name: "scoped task",

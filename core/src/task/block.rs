@@ -27,10 +27,11 @@ impl<F: Future + 'static, const K: usize, const B: usize> Block<F, K, B> {
     /// Where the output lies, for every block of this layout with this output type: at the body, whose
     /// place depends on its alignment, so it is computed here and kept in the pool's handle.
     pub const BODY_OFFSET: usize = core::mem::offset_of!(Self, body);
-    /// Where the bytes lie.
-    pub const BYTES_OFFSET: usize = core::mem::offset_of!(Self, bytes);
+    /// BYTES-5.
+    const BYTES_PLACE: () = assert!(core::mem::offset_of!(Self, bytes) == block_overhead(K));
 
     pub(crate) fn vtable(name: &'static str, context: *const ()) -> TaskVtable {
+        let () = Self::BYTES_PLACE;
         TaskVtable {
             poll: Self::poll,
             stop: Self::stop,
@@ -38,6 +39,7 @@ impl<F: Future + 'static, const K: usize, const B: usize> Block<F, K, B> {
             release: pool::release_block,
             body: Self::BODY_OFFSET as u32,
             slots: K as u32,
+            bytes: B as u32,
             busy: busy_beyond(K),
             context,
             name,

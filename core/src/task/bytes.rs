@@ -4,8 +4,10 @@
 //! task may borrow them, so the kernel never writes into a block that has another owner. BYTES-2: they are
 //! reached through a raw pointer; a slice exists only while no operation that was lent them is in flight.
 //! BYTES-3: a part knows the slot and the generation that it was last lent to; both halves of a split
-//! inherit the mark. BYTES-4: the token gives its bytes out once at a time, by borrowing itself.
+//! inherit the mark. BYTES-4: the token gives its bytes out once at a time, by borrowing itself. BYTES-5: the bytes lie right
+//! behind the task's slots, and its vtable knows how many they are; so a token is one word.
 
+use super::block::block_overhead;
 use super::header::TaskRef;
 use crate::exec::current;
 use crate::op::{Error, Slot, SlotRef};
@@ -14,27 +16,23 @@ use core::ops::{Deref, DerefMut};
 
 /// The right to a task's bytes, given to its body when it is built.
 #[derive(Debug)]
-pub struct BytesToken {
-    task: TaskRef,
-    data: *mut u8,
-    len: u32,
-}
-
-// SAFETY: BYTES-1 and BYTES-4; it names memory of a static block.
-unsafe impl Send for BytesToken {}
+pub struct BytesToken(TaskRef);
 
 impl BytesToken {
     /// # Safety
-    /// `len` bytes at `offset` of the claimed block `task` are reached through this token alone, for the
-    /// life of the activation.
-    pub(crate) unsafe fn new(task: TaskRef, offset: usize, len: usize) -> Self {
-        let data = task.0.cast::<u8>().wrapping_add(offset).cast_mut();
-        Self { task, data, len: len as u32 }
+    /// The bytes of the claimed block `task` are reached through this token alone, for the life of the activation, and
+    /// only its body has it.
+    pub(crate) unsafe fn new(task: TaskRef) -> Self {
+        Self(task)
     }
 
     /// The bytes, for as long as the token is borrowed.
     pub fn lend(&mut self) -> Bytes<'_> {
-        Bytes { task: self.task, data: self.data, len: self.len, lent: Mark::NONE, token: PhantomData }
+        let task = self.0;
+        // A body that runs has been published, and with it the vtable.
+        let vtable = task.vtable();
+        let data = task.0.cast::<u8>().wrapping_add(block_overhead(vtable.slots as usize)).cast_mut();
+        Bytes { task, data, len: vtable.bytes, lent: Mark::NONE, token: PhantomData }
     }
 }
 

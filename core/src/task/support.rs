@@ -144,7 +144,7 @@ unsafe fn write<A, F: TaskFn<A>, const K: usize, const B: usize>(header: *const 
     // SAFETY: `F` is a zero-sized function item (checked where the pool is made).
     let function: F = unsafe { core::ptr::NonNull::<F>::dangling().read() };
     // SAFETY: the block is claimed; this is the activation's one token.
-    let token = unsafe { BytesToken::new(TaskRef(header), Block::<F::Fut, K, B>::BYTES_OFFSET, B) };
+    let token = unsafe { BytesToken::new(TaskRef(header)) };
     let future = function.build(args, token);
     // SAFETY: passed on.
     unsafe { Block::<F::Fut, K, B>::write_future(header, future) };

@@ -23,6 +23,8 @@ pub struct TaskVtable {
     pub(crate) body: u32,
     /// How many slots lie behind the bookkeeping.
     pub(crate) slots: u32,
+    /// How many bytes of the task's own lie behind the slots.
+    pub(crate) bytes: u32,
     /// The `busy` of a task with no slot taken: the bits of slots that it does not have (TASK-4).
     pub(crate) busy: u64,
     /// The storage's own: for a pool's block, its pool.
