@@ -2,7 +2,8 @@
 //!
 //! A function without bytes stays whole, beside a start function that calls it. One with bytes is its own start
 //! function: its frame must hold the token that lends them, and a frame around it would hold the arguments a
-//! second time.
+//! second time. It becomes a plain function that returns an async block, as the frame of an async function holds its
+//! parameters twice, too: as they came, and as the body's variables.
 
 use crate::max_size;
 use crate::options::{Options, literal, text};
@@ -142,21 +143,39 @@ impl Task {
             return (function, start);
         };
         body.sig.inputs = parse_quote!(#parameters);
-        let mut prologue: Vec<Stmt> = Vec::new();
-        if !self.args.is_empty() {
-            let patterns = self.args.iter().map(|PatType { attrs, pat, .. }| quote!(#(#attrs)* #pat));
-            prologue.push(parse_quote!(let (#(#patterns,)*) = #args;));
+        body.sig.asyncness = None;
+        body.sig.output = parse_quote!(-> impl ::core::future::Future<Output = #output>);
+        let (mut kept, mut taken_apart): (Vec<TokenStream>, Vec<Stmt>) = (Vec::new(), Vec::new());
+        let mut names = Vec::new();
+        for (index, PatType { attrs, pat, .. }) in self.args.iter().enumerate() {
+            if let Some(name) = plain_name(pat) {
+                kept.push(quote!(#(#attrs)* #pat));
+                names.push(name.clone());
+            } else {
+                let whole = Ident::new(&format!("argument_{index}"), Span::mixed_site());
+                kept.push(quote!(#whole));
+                names.push(whole.clone());
+                taken_apart.push(parse_quote!(#(#attrs)* let #pat = #whole;));
+            }
         }
+        // What is only named is held as well, until the task ends. An async function drops its last argument first.
+        let held: Vec<Stmt> = names.iter().rev().map(|name| parse_quote!(_ = &#name;)).collect();
         let PatType { attrs, pat, ty, .. } = bytes;
         let here = Span::call_site().located_at(at);
-        prologue.push(parse_quote_spanned!(here=> let mut #token = #token;));
-        prologue.push(parse_quote_spanned!(here=> #(#attrs)* let #pat: #ty = #token.lend();));
+        let lend = quote_spanned!(here=> #(#attrs)* let #pat: #ty = #token.lend(););
         // The user's block stays one, with its own edition's rules for what its last expression borrows.
         let block = &body.block;
-        body.block = parse_quote!({
-            #(#prologue)*
+        let frame = quote_spanned!(here=> async move {
+            #(#held)*
+            #(#taken_apart)*
+            #lend
             #[allow(unused_braces)]
             #block
+        });
+        body.block = parse_quote!({
+            let (#(#kept,)*) = #args;
+            let mut #token = #token;
+            #frame
         });
         (quote!(#body), name)
     }
@@ -309,6 +328,14 @@ fn number(name: &str, value: Option<&Expr>, default: usize) -> TokenStream {
     match value {
         Some(value) => quote!(const #name: usize = #value;),
         None => quote!(const #name: usize = #default;),
+    }
+}
+
+/// The variable of a pattern that is nothing else.
+fn plain_name(pattern: &Pat) -> Option<&Ident> {
+    match pattern {
+        Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => Some(&pattern.ident),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table: a static array of entries, its free list, and the list of tables.
 //!
 //! TABLE-1: the free list is touched under the lock only; entries beyond `fresh` were never used, and are in no list.
-//! TABLE-2: the entries' slots and lanes lie at their index in arrays of their own (FILE-6), which are known before the
+//! TABLE-3: the entries' slots and lanes lie at their index in arrays of their own (FILE-6), which are known before the
 //! first entry is taken, and do not change.
 
 use super::entry::{EntryPlace, FileEntry};
@@ -22,7 +22,7 @@ pub struct TableControl {
     next_table: AtomicPtr<TableControl>,
 }
 
-/// TABLE-2.
+/// TABLE-3.
 struct Arrays {
     entries: &'static [FileEntry],
     slots: &'static [Slot],
@@ -166,7 +166,7 @@ impl TableControl {
         Ok(FileReservation { entry })
     }
 
-    /// TABLE-2. Whoever has an entry, or the control itself, has it from there.
+    /// TABLE-3. Whoever has an entry, or the control itself, has it from there.
     fn arrays(&self) -> &Arrays {
         self.arrays.get().expect("unboxed: a table is used before it has given out its control")
     }

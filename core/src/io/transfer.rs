@@ -188,9 +188,7 @@ impl<L: Lend> Transfer<'_, L> {
                 let data = raw.data.wrapping_add(range.start as usize);
                 let op = self.way.descriptor(self.position, self.file.raw(), data, range.end - range.start);
                 let vtable = match self.way {
-                    Way::ReadAt if self.position != u64::MAX => {
-                        const { &Keep::<L, true, false>::VTABLE }
-                    }
+                    Way::ReadAt if self.position != u64::MAX => const { &Keep::<L, true, false>::VTABLE },
                     _ if reads => const { &Keep::<L, true, true>::VTABLE },
                     _ => const { &Keep::<L, false, false>::VTABLE },
                 };

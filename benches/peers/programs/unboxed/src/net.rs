@@ -5,28 +5,30 @@ use peer_support::{Work, fail, ready};
 use unboxed::net::{TcpListener, TcpStream};
 use unboxed::task::Bytes;
 
-/// Echoes until the peer has ended.
-async fn echo(stream: &mut TcpStream, bytes: &mut Bytes<'_>) {
-    while let Ok(count @ 1..) = stream.read(&mut *bytes).await {
-        if stream.write_all(&mut *bytes).first(count).await.is_err() {
-            break;
+/// Echoes until the peer has ended. In the task itself, which keeps a future of its own out of the block.
+macro_rules! echo {
+    ($stream:ident, $bytes:ident) => {
+        while let Ok(count @ 1..) = $stream.read(&mut $bytes).await {
+            if $stream.write_all(&mut $bytes).first(count).await.is_err() {
+                break;
+            }
         }
-    }
+    };
 }
 
 #[unboxed::task(pool = 1100, ops = 1, bytes = 4096)]
 async fn echo_4096(mut stream: TcpStream, mut bytes: Bytes<'_>) {
-    echo(&mut stream, &mut bytes).await;
+    echo!(stream, bytes);
 }
 
 #[unboxed::task(pool = 1100, ops = 1, bytes = 65_536)]
 async fn echo_65536(mut stream: TcpStream, mut bytes: Bytes<'_>) {
-    echo(&mut stream, &mut bytes).await;
+    echo!(stream, bytes);
 }
 
 #[unboxed::task(pool = 10_100, ops = 1, bytes = 64)]
 async fn echo_64(mut stream: TcpStream, mut bytes: Bytes<'_>) {
-    echo(&mut stream, &mut bytes).await;
+    echo!(stream, bytes);
 }
 
 macro_rules! serve {
