@@ -15,12 +15,12 @@ pub struct Cell {
     pub failed: Option<String>,
 }
 
-/// The middle of some values, and between what half of them lie.
+/// The middle of some values, the least and the most.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
-    pub low: f64,
+    pub least: f64,
     pub median: f64,
-    pub high: f64,
+    pub most: f64,
 }
 
 impl Cell {
@@ -47,8 +47,8 @@ impl Cell {
 impl Spread {
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
-        let at = |quarter: usize| values.get(values.len() * quarter / 4).or(values.last()).copied();
-        Some(Self { low: at(1)?, median: at(2)?, high: at(3)? })
+        let (least, median, most) = (*values.first()?, values[values.len() / 2], *values.last()?);
+        Some(Self { least, median, most })
     }
 }
 
@@ -57,11 +57,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quartiles() {
+    fn a_spread_is_that_of_all_rounds() {
         let spread = Spread::of((0..8).rev().map(f64::from).collect());
-        assert_eq!(spread, Some(Spread { low: 2.0, median: 4.0, high: 6.0 }));
+        assert_eq!(spread, Some(Spread { least: 0.0, median: 4.0, most: 7.0 }));
         assert_eq!(Spread::of(vec![]), None);
-        assert_eq!(Spread::of(vec![7.0]), Some(Spread { low: 7.0, median: 7.0, high: 7.0 }));
+        assert_eq!(Spread::of(vec![7.0]), Some(Spread { least: 7.0, median: 7.0, most: 7.0 }));
     }
 
     #[test]

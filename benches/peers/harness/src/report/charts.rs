@@ -35,9 +35,11 @@ pub fn chart(title: &str, rows: &[&Row], builds: &[Build]) -> String {
             row.measure.unit()
         );
         y += LINE + 4.0;
-        let most = bars.iter().map(|(_, spread)| spread.high).fold(f64::MIN_POSITIVE, f64::max);
+        // A stray round must not squeeze the bars: its line ends where the chart does.
+        let most = bars.iter().map(|(_, spread)| spread.median).fold(f64::MIN_POSITIVE, f64::max) * 1.2;
         for (build, spread) in bars {
-            svg += &bar(build, *spread, (WIDTH - LEFT - RIGHT) / most, y);
+            let shown = Spread { most: spread.most.min(most), ..*spread };
+            svg += &bar(build, shown, (WIDTH - LEFT - RIGHT) / most, y);
             y += LINE;
         }
         y += GAP - 4.0;
@@ -61,7 +63,7 @@ fn bar(build: &Build, spread: Spread, scale: f64, y: f64) -> String {
         Standing::Runtime => "#7a8b99",
         Standing::Bare => "#c9d3da",
     };
-    let [low, median, high] = [spread.low, spread.median, spread.high].map(|value| value * scale);
+    let [least, median, most] = [spread.least, spread.median, spread.most].map(|value| value * scale);
     format!(
         "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"end\">{}</text>\n<rect x=\"{LEFT}\" y=\"{:.0}\" \
          width=\"{median:.1}\" height=\"13\" fill=\"{color}\"/>\n<line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{:.1}\" \
@@ -70,11 +72,11 @@ fn bar(build: &Build, spread: Spread, scale: f64, y: f64) -> String {
         y + 11.0,
         build.name,
         y,
-        LEFT + low,
-        LEFT + high,
+        LEFT + least,
+        LEFT + most,
         y + 6.5,
         y + 6.5,
-        LEFT + high.max(median) + 6.0,
+        LEFT + most + 6.0,
         y + 11.0,
         short(spread.median)
     )

@@ -36,7 +36,7 @@ pub fn table(row: &Row, builds: &[Build]) -> String {
         *key != main && cells.iter().any(|(_, cell)| any(cell))
     };
     let columns: Vec<&Column> = COLUMNS.iter().filter(shown).collect();
-    let mut text = format!("| | {} | half of the rounds within |", row.measure.unit());
+    let mut text = format!("| | {} | all rounds within |", row.measure.unit());
     columns.iter().for_each(|(title, ..)| text += &format!(" {title} |"));
     text += &format!("\n|---|---|---|{}\n", "---|".repeat(columns.len()));
     for (build, cell) in cells {
@@ -55,7 +55,7 @@ fn line(build: &Build, cell: &Cell, main: &str, columns: &[&Column]) -> String {
         );
     }
     let Some(spread) = cell.spread(main) else { return format!("| {} | – | |", build.name) };
-    let within = format!("{} to {}", short(spread.low), short(spread.high));
+    let within = format!("{} to {}", short(spread.least), short(spread.most));
     let mut text = format!("| {} | {} | {within} |", build.name, short(spread.median));
     for (_, key, ticked) in columns {
         text += &format!(" {} |", or_dash(if *ticked { cell.ticked(key) } else { cell.value(key) }));

@@ -1,5 +1,6 @@
 //! Rounds: for each workload, round after round, each program once, so that what the machine does meanwhile meets all of
-//! them alike. Then once more each, with allocations and system calls counted, for which the time is not.
+//! them alike. Before that once each, with allocations and system calls counted, for which the time is not; it tells how
+//! much of the work fits a round.
 
 mod served;
 mod timed;
@@ -51,6 +52,8 @@ pub struct Round<'a> {
     pub program: &'a Program,
     pub workload: &'a Workload,
     pub quick: bool,
+    /// About how long an item takes, where there is one row of them and that is known.
+    pub item_ns: Option<f64>,
     /// In a run that counts.
     pub page: Option<&'a Page>,
     pub file: &'a PathBuf,
@@ -154,13 +157,18 @@ fn run_workload(
     for number in 0..=rounds {
         for (place, build) in builds.iter().enumerate() {
             let Some(program) = able(build, workload) else { continue };
-            let counting = number == rounds;
-            progress.step(&workload.name, &format!("round {} of {rounds}  {}", number + 1, build.name));
+            let counting = number == 0;
+            let what = if counting { "counting".to_owned() } else { format!("round {number} of {rounds}") };
+            progress.step(&workload.name, &format!("{what}  {}", build.name));
             if rows.iter().any(|row| row.cells[place].as_ref().is_some_and(|cell| cell.failed.is_some())) {
                 continue;
             }
             let page = counting.then_some(&page);
-            let round = Round { build, program, workload, quick: options.quick, page, file };
+            let item_ns = match &*rows {
+                [row] => row.cells[place].as_ref().and_then(|cell| cell.counted.get("ns").copied()),
+                _ => None,
+            };
+            let round = Round { build, program, workload, quick: options.quick, item_ns, page, file };
             match round.run() {
                 Ok(samples) => keep(&mut rows, place, samples, counting),
                 Err(error) => {

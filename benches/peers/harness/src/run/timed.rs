@@ -26,7 +26,8 @@ pub fn data_file() -> io::Result<PathBuf> {
 /// One round.
 pub fn run(round: &Round<'_>) -> Result<Vec<(String, Sample)>, String> {
     let Kind::Timed { items, quick, processors, .. } = &round.workload.kind else { unreachable!("timed") };
-    let items = if round.quick || round.page.is_some() { quick } else { items };
+    let few = round.quick || round.page.is_some();
+    let items = if few { *quick } else { within(ROUND_MS, *items, round.item_ns) };
     let values = [format!("items={items}"), format!("file={}", round.file.display())];
     let alone = *processors == 1 && !round.build.peer.threads;
     let processors = if alone { Processors::First } else { Processors::All };
@@ -34,6 +35,16 @@ pub fn run(round: &Round<'_>) -> Result<Vec<(String, Sample)>, String> {
     let text = run_to_end(round.build, round.program, name, &values, processors, round.page)?;
     let samples: Vec<_> = text.lines().filter_map(sample).collect();
     if samples.is_empty() { Err("printed no figures".to_owned()) } else { Ok(samples) }
+}
+
+/// About so long a round lasts at most: some do in a few milliseconds what others take seconds for.
+const ROUND_MS: u64 = 100;
+
+/// How many items fit, if all do not: whole thousands, and whole turns of as many tasks as any program has.
+fn within(ms: u64, items: u64, item_ns: Option<f64>) -> u64 {
+    const WHOLE: u64 = 16_000;
+    let fit = item_ns.map_or(items, |ns| (ms as f64 * 1e6 / ns) as u64);
+    if fit >= items || items < WHOLE { items } else { (fit / WHOLE * WHOLE).max(WHOLE) }
 }
 
 /// `figure ROW items N key N ...`
@@ -61,6 +72,15 @@ fn sample(line: &str) -> Option<(String, Sample)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slow_programs_do_fewer_items() {
+        assert_eq!(within(100, 400_000, None), 400_000);
+        assert_eq!(within(100, 400_000, Some(100.0)), 400_000);
+        assert_eq!(within(100, 400_000, Some(1000.0)), 96_000);
+        assert_eq!(within(100, 400_000, Some(1e6)), 16_000);
+        assert_eq!(within(100, 1000, Some(1e6)), 1000);
+    }
 
     #[test]
     fn figures_are_per_item() {
