@@ -352,3 +352,25 @@ fn a_script_cannot_bring_more_bytes_than_were_asked_for() {
     assert_eq!(task.as_mut().poll(&mut cx), std::task::Poll::Ready(Ok(3)));
     drain(&mut ex, script);
 }
+
+#[test]
+fn a_write_of_everything_at_the_files_own_position_stays_there() {
+    lab!(ex, script, run, pool = 1, ops = 1);
+    static FILES: FileTable<1> = FileTable::new();
+    // SAFETY: R4: the scripted loop has no real files.
+    let file = unsafe { FILES.control().reserve().unwrap().open(3) };
+    let task = ex.enter(|| {
+        run::spawn(body(async move {
+            let (result, _) = write_all(&file, TransferKind::WriteAt(u64::MAX), vec![1_u8; 8]).await;
+            result.unwrap() as u64
+        }))
+    });
+    for _ in 0..2 {
+        settle(&mut ex);
+        let write = script.pending(0).unwrap();
+        assert!(matches!(write.op, Descriptor::Write { offset: u64::MAX, .. }));
+        script.complete(write.token, 4);
+    }
+    settle(&mut ex);
+    assert_eq!(ex.block_on(task.unwrap()), Ok(8));
+}

@@ -84,6 +84,59 @@ fn arguments_go_with_the_task_and_in_order() {
     let _ = script;
 }
 
+/// What an async function takes, and does with its last expression.
+mod taken {
+    use std::fmt::Display;
+    use unboxed::task::Bytes;
+
+    #[unboxed::task(pool = 1, ops = 0, bytes = 16)]
+    pub async fn coerced(_bytes: Bytes<'_>) -> Box<dyn Display + Send> {
+        Box::new(1)
+    }
+
+    #[unboxed::task(pool = 1, ops = 0, bytes = 16)]
+    pub async fn sized(_bytes: Bytes<'_>) -> &'static [u8] {
+        b"abc"
+    }
+
+    #[unboxed::task(pool = 1, ops = 0, bytes = 16)]
+    pub async fn tried(_bytes: Bytes<'_>) -> Result<u8, Box<dyn std::error::Error + Send + Sync>> {
+        Err("no")?;
+        Err(Box::new(std::fmt::Error))
+    }
+
+    #[unboxed::task(pool = 1, ops = 0, bytes = 16)]
+    pub async fn borrowed(text: &'static String, _bytes: Bytes<'_>) -> &'static str {
+        text
+    }
+
+    #[unboxed::task(pool = 1, ops = 0, bytes = 16)]
+    pub async fn with_attribute(#[allow(unused_variables)] number: u32, _bytes: Bytes<'_>) {}
+
+    #[unboxed::task(pool = 1, ops = 0, bytes = 16)]
+    pub async fn by_reference(ref mut number: u32, r#type: u32, _bytes: Bytes<'_>) -> u32 {
+        *number += r#type;
+        *number
+    }
+}
+
+#[test]
+fn a_task_with_bytes_takes_what_an_async_function_takes() {
+    lab!(ex, script, unrelated, pool = 1, ops = 1);
+    let _ = script;
+    ex.block_on(async {
+        assert_eq!(taken::coerced::spawn().unwrap().await.unwrap().to_string(), "1");
+        assert_eq!(taken::sized::spawn().unwrap().await, Ok(&b"abc"[..]));
+        assert_eq!(taken::tried::spawn().unwrap().await.unwrap().unwrap_err().to_string(), "no");
+        let text = Box::leak(Box::new("text".to_owned()));
+        assert_eq!(taken::borrowed::spawn(text).unwrap().await, Ok("text"));
+        assert_eq!(taken::with_attribute::spawn(1).unwrap().await, Ok(()));
+    });
+    // The first argument has no name, so this is what `spawn` calls it.
+    let by_reference = ex.enter(|| taken::by_reference::spawn(1, 2)).unwrap();
+    assert_eq!(ex.block_on(by_reference), Ok(3));
+}
+
 #[test]
 fn a_task_that_never_began_drops_its_arguments() {
     lab!(ex, script, unrelated, pool = 1, ops = 1);

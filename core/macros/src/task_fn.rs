@@ -145,17 +145,18 @@ impl Task {
         body.sig.inputs = parse_quote!(#parameters);
         body.sig.asyncness = None;
         body.sig.output = parse_quote!(-> impl ::core::future::Future<Output = #output>);
-        let (mut kept, mut taken_apart): (Vec<TokenStream>, Vec<Stmt>) = (Vec::new(), Vec::new());
+        let (mut kept, mut taken_apart): (Vec<Stmt>, Vec<Stmt>) = (Vec::new(), Vec::new());
         let mut names = Vec::new();
-        for (index, PatType { attrs, pat, .. }) in self.args.iter().enumerate() {
+        for (number, PatType { attrs, pat, .. }) in self.args.iter().enumerate() {
+            let index = Index::from(number);
             if let Some(name) = plain_name(pat) {
-                kept.push(quote!(#(#attrs)* #pat));
+                kept.push(parse_quote!(#(#attrs)* let #pat = #args.#index;));
                 names.push(name.clone());
             } else {
-                let whole = Ident::new(&format!("argument_{index}"), Span::mixed_site());
-                kept.push(quote!(#whole));
-                names.push(whole.clone());
+                let whole = Ident::new(&format!("argument_{number}"), Span::mixed_site());
+                kept.push(parse_quote!(#[allow(unused_mut)] let mut #whole = #args.#index;));
                 taken_apart.push(parse_quote!(#(#attrs)* let #pat = #whole;));
+                names.push(whole);
             }
         }
         // What is only named is held as well, until the task ends. An async function drops its last argument first.
@@ -165,7 +166,12 @@ impl Task {
         let lend = quote_spanned!(here=> #(#attrs)* let #pat: #ty = #token.lend(););
         // The user's block stays one, with its own edition's rules for what its last expression borrows.
         let block = &body.block;
+        // An async block is not told its output, to which an async function's last expression is coerced; a `return` is.
+        let early = Ident::new("early", Span::mixed_site());
         let frame = quote_spanned!(here=> async move {
+            if let ::core::option::Option::Some(#early) = ::core::option::Option::None::<#output> {
+                return #early;
+            }
             #(#held)*
             #(#taken_apart)*
             #lend
@@ -173,7 +179,7 @@ impl Task {
             #block
         });
         body.block = parse_quote!({
-            let (#(#kept,)*) = #args;
+            #(#kept)*
             let mut #token = #token;
             #frame
         });

@@ -299,8 +299,9 @@ impl<L: Lend> WriteAll<'_, L> {
             }
             self.done += count as u32;
             self.transfer.part.skip(count as u32);
-            if let Way::WriteAt = self.transfer.way {
-                self.transfer.position += count as u64;
+            let position = &mut self.transfer.position;
+            if matches!(self.transfer.way, Way::WriteAt) && *position != u64::MAX {
+                *position += count as u64;
             }
         }
     }
