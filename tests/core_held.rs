@@ -250,3 +250,46 @@ fn a_handle_that_was_polled_near_and_goes_drops_its_waker_with_the_task() {
     settle(&mut ex);
     assert_eq!(ex.block_on(next), Ok(9));
 }
+
+/// How many polls of another task come between the abort of one that is held, on its own thread, and its end.
+macro_rules! polls_until_gone {
+    ($($lane:tt)*) => {{
+        #[unboxed::task(pool = 1, ops = 0 $($lane)*)]
+        async fn waits(body: unboxed_tests::Body) -> u64 {
+            body.await
+        }
+        lab!(ex, script, run, pool = 1, ops = 1);
+        let (drops, polls) = (Drops::default(), Arc::<AtomicU32>::default());
+        let guard = drops.value();
+        let first = ex.enter(|| {
+            waits::spawn(body(async move {
+                let _guard = guard;
+                std::future::pending().await
+            }))
+        });
+        let (abort, counts, gone) = (first.unwrap().abort_handle(), Arc::clone(&polls), drops.clone());
+        let aborts = body(async move {
+            abort.abort();
+            while gone.count() == 0 {
+                counts.fetch_add(1, Ordering::Relaxed);
+                yield_now().await;
+            }
+            0
+        });
+        ex.enter(|| run::spawn(aborts)).unwrap().detach();
+        settle(&mut ex);
+        assert_eq!(drops.count(), 1);
+        polls.load(Ordering::Relaxed)
+    }};
+}
+
+#[test]
+fn an_abort_of_a_held_task_on_its_thread_puts_it_into_the_line() {
+    assert_eq!(polls_until_gone!(), 1, "the other task's poll in between");
+}
+
+#[test]
+fn an_urgent_one_waits_no_longer_than_its_lane_says() {
+    let polls = polls_until_gone!(, lane = "urgent");
+    assert!(polls <= unboxed::task::Lane::Urgent.waits_max(), "{polls} starts of the normal lane (LANES-1)");
+}

@@ -311,3 +311,36 @@ fn no_records_are_a_trace_too() {
     check(&chrome(&[Track { name: "w", records: &BUFFER }]).to_string(), 1);
     check(&chrome(&[]).to_string(), 0);
 }
+
+#[test]
+fn a_ready_task_that_waits_for_a_long_poll_is_seen_to_wait() {
+    lab!(ex, script, run, pool = 2, ops = 1);
+    static BUFFER: TraceBuffer<64> = TraceBuffer::new();
+    // SAFETY: CLOCK-1.
+    static ON: Observation = unsafe { Observation::new(everyones_clock) }.buffer(0, &BUFFER);
+    /// All threads' time, as another one wakes.
+    static EVERYONES: AtomicU64 = AtomicU64::new(1_000);
+    fn everyones_clock() -> u64 {
+        EVERYONES.fetch_add(1, Ordering::Relaxed)
+    }
+    assert!(ex.remote().observe(Some(&ON)));
+    let waker = std::sync::Arc::<Mutex<Option<std::task::Waker>>>::default();
+    let left = std::sync::Arc::clone(&waker);
+    let parks = std::future::poll_fn(move |cx| match left.lock().unwrap().replace(cx.waker().clone()) {
+        None => std::task::Poll::Pending,
+        Some(_) => std::task::Poll::Ready(7),
+    });
+    ex.enter(|| run::spawn(body(parks)).unwrap().detach());
+    let long = async move {
+        let waker = waker.lock().unwrap().clone().unwrap();
+        std::thread::spawn(move || waker.wake()).join().unwrap();
+        EVERYONES.fetch_add(50_000_000, Ordering::Relaxed);
+        8
+    };
+    ex.enter(|| run::spawn(body(long)).unwrap().detach());
+    settle(&mut ex);
+    let mut seen = Snapshot::new();
+    assert!(ex.remote().snapshot(0, &mut seen));
+    assert!(seen.wait_ns.max() >= 49_000_000, "it waited for 50 ms, seen are {} ns", seen.wait_ns.max());
+    let _ = script;
+}

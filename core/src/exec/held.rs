@@ -2,12 +2,14 @@
 //!
 //! A poll that has returned pending ends with a step that lets others win the task's queue place. Where tasks stay on their
 //! worker nobody else could do anything with it before this poll and the next one are over, and often that next one is
-//! what wakes the task: a child its joiner, an answer its asker. So the step is put off until the next poll has ended
-//! too. A wake on the worker's own thread in between then takes no step at all, nor does the start behind it.
+//! what wakes the task: a child its joiner, an answer its asker. So the step is put off until another poll has gone
+//! pending too, or the round ends. A wake on the worker's own thread in between then takes no step at all, nor does the start behind it.
 //!
 //! HELD-1: `held` is null, or a live task of this worker alone that was polled here, is in no queue and still RUNNING
 //! (STATE-8): whoever takes it out there is its runner. It is touched by the worker's thread within a turn, and is null
-//! outside of a round of polls, so nothing is held when the worker looks whether it may sleep.
+//! outside of a round of polls, so nothing is held when the worker looks whether it may sleep. Who aborts or wakes it on
+//! this thread takes it from there at once; what comes from elsewhere waits for the step, as it would in the inbox.
+//! A worker that is observed holds nothing: it would not see how long such a task waits.
 
 use super::worker::Worker;
 use crate::task::{Header, TaskRef, state};
@@ -21,6 +23,11 @@ impl Worker {
         if task.header().state.is_woken() {
             self.queued_again(task, true);
             return true;
+        }
+        if !self.may_hold() {
+            let again = task.header().state.pending();
+            self.queued_again(task, again);
+            return again;
         }
         debug_assert!(state::is_pinned(task.header().state.load()), "it may run elsewhere");
         self.make_up(self.held.replace(task.0));

@@ -144,6 +144,12 @@ impl Worker {
         }));
     }
 
+    /// Whether a task's last step may be put off (HELD-1).
+    #[inline]
+    pub(crate) fn may_hold(&self) -> bool {
+        self.observed().is_none()
+    }
+
     /// A task that was polled goes into the queue again, whose place is the caller's.
     #[inline]
     pub(crate) fn queued_again(&self, task: TaskRef, again: bool) {

@@ -36,6 +36,11 @@ impl Worker {
     pub(crate) fn poll_ends(&self, _: PollBegan, _: TaskRef, _: &'static TaskVtable, _: bool) {}
 
     #[inline(always)]
+    pub(crate) fn may_hold(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
     pub(crate) fn queued_again(&self, _: TaskRef, _: bool) {}
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 //! | `state`, `refs` | everyone, by the steps of `state.rs` and `refs.rs` |
 //! | `next` | the owner of the queue place; the pool while the block is free |
 //! | `vtable` | written by the claimer before publish, then only read |
-//! | `home` | written by the claimer and the runner, read by whoever won the queue place (STATE-3) |
+//! | `home` | written by the claimer and the runner, gone by where the queue place was won (STATE-3) |
 //! | `busy`, `spares` | the runner, while RUNNING, at whatever worker: the queue place carries one runner's writes to the next; `busy` also the claimer, before publish |
 //! | `queued_at` | the owner of the queue place, then the runner; what an observer measures a wait from |
 //! | `join` | the join handle while JOIN_WAKER and `near` are clear; whoever JOIN-2 and JOIN-4 name otherwise |
@@ -232,7 +232,12 @@ impl TaskRef {
 
     /// Asks that the task's body be dropped instead of polled. From any thread.
     pub fn abort(self) {
-        if let Some(place) = self.header().state.abort() {
+        let place = self.header().state.abort();
+        if let Some(worker) = current::get()
+            && worker.takes_held(self)
+        {
+            self.enqueue_held(worker);
+        } else if let Some(place) = place {
             self.enqueue(place, current::worker());
         }
     }

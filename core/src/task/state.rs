@@ -17,7 +17,8 @@
 //! STATE-1: zero means free, so a pool of zeroed memory is a pool of free blocks.
 //! STATE-2: a wake is always a read-modify-write, also where it changes nothing. One that returns early on a plain load
 //! loses the release edge of its own writes, and the running poll never sees them. The one exception is STATE-8's.
-//! STATE-3: whoever's step won the queue place, and nobody else, reads `home` and writes `next`.
+//! STATE-3: whoever's step won the queue place, and nobody else, writes `next` and goes by what `home` says. Of a pinned
+//! task that never changes, so anyone may compare it.
 //! STATE-4: abort is one instruction. Setting a flag and then waking loses the abort to a task that
 //! starts in between and finds a flag without QUEUED at its next pending.
 //! STATE-5: publish overwrites what a stale waker left; clearing and then waking would enqueue twice. It needs no
