@@ -1,5 +1,6 @@
 //! Samples, and what is said of them.
 
+use crate::load::Histogram;
 use std::collections::BTreeMap;
 
 /// One round's metrics by name.
@@ -11,6 +12,8 @@ pub struct Cell {
     pub samples: Vec<Sample>,
     /// Of the run that counts allocations and system calls.
     pub counted: Sample,
+    /// Of all rounds together, for a server.
+    pub latencies: Option<Histogram>,
     /// Why it did not run.
     pub failed: Option<String>,
 }
@@ -24,9 +27,12 @@ pub struct Spread {
 }
 
 impl Cell {
-    /// The spread of a metric over the rounds.
+    /// The spread of a metric over the rounds. A percentile's figure is that of all rounds' requests together: a stall of
+    /// the machine is a large part of the round that it falls into.
     pub fn spread(&self, key: &str) -> Option<Spread> {
-        Spread::of(self.samples.iter().filter_map(|sample| sample.get(key).copied()).collect())
+        let rounds = Spread::of(self.samples.iter().filter_map(|sample| sample.get(key).copied()).collect());
+        let all = self.latencies.as_ref().and_then(|all| Some(all.percentile_us(percent(key)?)));
+        rounds.map(|rounds| Spread { median: all.unwrap_or(rounds.median), ..rounds })
     }
 
     /// A metric's median over the rounds; or, of the counting run, its value.
@@ -42,6 +48,14 @@ impl Cell {
         let enough = all("cpu_s").sum::<f64>() >= LEAST_S;
         (enough && all(key).count() > 0).then(|| all(key).sum::<f64>() / all(key).count() as f64)
     }
+}
+
+/// The percentiles that samples have.
+pub const PERCENTILES: [(&str, f64); 4] =
+    [("p50_us", 50.0), ("p99_us", 99.0), ("p999_us", 99.9), ("max_us", 100.0)];
+
+fn percent(key: &str) -> Option<f64> {
+    PERCENTILES.into_iter().find_map(|(name, percent)| (name == key).then_some(percent))
 }
 
 impl Spread {

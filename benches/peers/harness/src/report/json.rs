@@ -1,7 +1,7 @@
 //! All samples, for other programs. Small enough to be written by hand.
 
 use crate::building::Build;
-use crate::figures::{Cell, Sample};
+use crate::figures::{Cell, PERCENTILES, Sample};
 use crate::run::{Results, Row};
 
 pub fn all(builds: &[Build], results: &Results) -> String {
@@ -47,7 +47,13 @@ fn cell(cell: &Cell) -> String {
     }
     let samples: Vec<String> = cell.samples.iter().map(sample).collect();
     let samples = format!("[{}]", samples.join(", "));
-    object([("samples", samples), ("counted", sample(&cell.counted))].into_iter())
+    let all: Sample = PERCENTILES
+        .into_iter()
+        .filter_map(|(name, percent)| Some((name, cell.latencies.as_ref()?.percentile_us(percent))))
+        .collect();
+    object(
+        [("samples", samples), ("all_rounds", sample(&all)), ("counted", sample(&cell.counted))].into_iter(),
+    )
 }
 
 fn sample(sample: &Sample) -> String {

@@ -7,6 +7,7 @@ mod timed;
 
 use crate::building::{Build, Program};
 use crate::figures::{Cell, Sample};
+use crate::load::Histogram;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::peers::Source;
@@ -59,12 +60,17 @@ pub struct Round<'a> {
     pub file: &'a PathBuf,
 }
 
+type Ran = (Vec<(String, Sample)>, Option<Histogram>);
+
 impl Round<'_> {
-    /// Samples by row.
-    fn run(&self) -> Result<Vec<(String, Sample)>, String> {
+    /// Samples by row, and a server's latencies.
+    fn run(&self) -> Result<Ran, String> {
         match &self.workload.kind {
-            Kind::Timed { .. } => timed::run(self),
-            _ => Ok(vec![(self.workload.name.clone(), served::run(self)?)]),
+            Kind::Timed { .. } => Ok((timed::run(self)?, None)),
+            _ => {
+                let (sample, latencies) = served::run(self)?;
+                Ok((vec![(self.workload.name.clone(), sample)], latencies))
+            }
         }
     }
 }
@@ -170,7 +176,13 @@ fn run_workload(
             };
             let round = Round { build, program, workload, quick: options.quick, item_ns, page, file };
             match round.run() {
-                Ok(samples) => keep(&mut rows, place, samples, counting),
+                Ok((samples, latencies)) => {
+                    keep(&mut rows, place, samples, counting);
+                    if let (Some(latencies), false, [row]) = (latencies, counting, &mut *rows) {
+                        let cell = row.cells[place].as_mut().expect("it can");
+                        cell.latencies.get_or_insert_with(Histogram::new).add(&latencies);
+                    }
+                }
                 Err(error) => {
                     failures.push(format!("{} on {}: {error}", workload.name, build.name));
                     eprintln!("\n{} on {}: {error}", workload.name, build.name);

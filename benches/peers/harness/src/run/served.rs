@@ -1,8 +1,8 @@
 //! Servers under the load generator.
 
 use super::Round;
-use crate::figures::Sample;
-use crate::load::{self, Exchange, Outcome, Window};
+use crate::figures::{PERCENTILES, Sample};
+use crate::load::{self, Exchange, Histogram, Outcome, Window};
 use crate::peers::Source;
 use crate::program::{self, LOAD_PROCESSOR, Server};
 use crate::watch::{Counter, Cpu, resident_bytes};
@@ -17,13 +17,13 @@ const WARM_MS: u64 = 30;
 const READ_MAX: Duration = Duration::from_secs(5);
 
 /// One round: a new server, and a thread that loads it.
-pub fn run(round: &Round<'_>) -> Result<Sample, String> {
+pub fn run(round: &Round<'_>) -> Result<(Sample, Option<Histogram>), String> {
     let server = start(round)?;
-    let load = || -> io::Result<Sample> {
+    let load = || -> io::Result<(Sample, Option<Histogram>)> {
         program::bind(LOAD_PROCESSOR);
         match &round.workload.kind {
-            Kind::Idle { connections } => idle(&server, *connections),
-            _ => loaded(round, &server),
+            Kind::Idle { connections } => Ok((idle(&server, *connections)?, None)),
+            _ => loaded(round, &server).map(|(sample, latencies)| (sample, Some(latencies))),
         }
     };
     std::thread::scope(|scope| scope.spawn(load).join()).expect("no panic").map_err(|error| error.to_string())
@@ -91,7 +91,7 @@ fn prove(address: SocketAddr, kind: &Kind) -> io::Result<()> {
     }
 }
 
-fn loaded(round: &Round<'_>, server: &Server) -> io::Result<Sample> {
+fn loaded(round: &Round<'_>, server: &Server) -> io::Result<(Sample, Histogram)> {
     let kind = &round.workload.kind;
     prove(server.address, kind)?;
     let id = server.id();
@@ -132,7 +132,7 @@ fn loaded(round: &Round<'_>, server: &Server) -> io::Result<Sample> {
             sample.insert("bytes", heap[1] as f64 / requests);
         }
     }
-    Ok(sample)
+    Ok((sample, outcome.latencies))
 }
 
 fn metrics(outcome: &Outcome, [total_ns, user, system]: [u64; 3]) -> Sample {
@@ -140,7 +140,7 @@ fn metrics(outcome: &Outcome, [total_ns, user, system]: [u64; 3]) -> Sample {
     let share = user as f64 / (user + system).max(1) as f64;
     let total = total_ns as f64 / requests;
     let wall = outcome.wall.as_secs_f64();
-    Sample::from([
+    let mut sample = Sample::from([
         ("rate", outcome.requests as f64 / wall),
         ("cpu_ns", total),
         ("cpu_s", total_ns as f64 / 1e9),
@@ -148,11 +148,9 @@ fn metrics(outcome: &Outcome, [total_ns, user, system]: [u64; 3]) -> Sample {
         ("system_ns", total * (1.0 - share)),
         ("server_share", total_ns as f64 / 1e9 / wall),
         ("load_share", outcome.cpu.as_secs_f64() / wall),
-        ("p50_us", outcome.latencies.percentile_us(50.0)),
-        ("p99_us", outcome.latencies.percentile_us(99.0)),
-        ("p999_us", outcome.latencies.percentile_us(99.9)),
-        ("max_us", outcome.latencies.percentile_us(100.0)),
-    ])
+    ]);
+    sample.extend(PERCENTILES.map(|(name, percent)| (name, outcome.latencies.percentile_us(percent))));
+    sample
 }
 
 /// Warming and measuring; longer where user time, which is sampled, is what is looked at.
