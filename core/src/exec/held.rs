@@ -3,7 +3,8 @@
 //! A poll that has returned pending ends with a step that lets others win the task's queue place. Where tasks stay on their
 //! worker nobody else could do anything with it before this poll and the next one are over, and often that next one is
 //! what wakes the task: a child its joiner, an answer its asker. So the step is put off until another poll has gone
-//! pending too, or the round ends. A wake on the worker's own thread in between then takes no step at all, nor does the start behind it.
+//! pending too, or the round ends. A wake on the worker's own thread in between then takes no step at all, nor does the
+//! start behind it.
 //!
 //! HELD-1: `held` is null, or a live task of this worker alone that was polled here, is in no queue and still RUNNING
 //! (STATE-8): whoever takes it out there is its runner. It is touched by the worker's thread within a turn, and is null

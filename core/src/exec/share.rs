@@ -7,7 +7,8 @@
 //! SHARE-1: a worker that has called nobody since the ring held half as many tasks calls one when it holds two
 //! or more; so does one that has called in this poll and finds its ring all but emptied; the called one calls the next
 //! if it leaves something. SHARE-3: what a poll makes ready alone, one task, calls nobody; so a worker that falls asleep
-//! beside one that is awake sleeps for some milliseconds only, and looks again, unless that one is away (SHARE-5, in `calls.rs`). SHARE-2: a single task is taken only
+//! beside one that is awake sleeps for some milliseconds only, and looks again, unless that one is away (SHARE-5, in
+//! `calls.rs`). SHARE-2: a single task is taken only
 //! from a worker that has started nothing for some looks of the thief's; a thief that has begun to count them does
 //! not sleep before it knows. SHARE-4: at each start, right behind the step that starts, a worker that leaves two or
 //! more in its ring looks whether somebody is to be called: so a task that goes back into the ring after its poll needs

@@ -112,6 +112,7 @@ impl<const N: usize> FileTable<N> {
     /// The part that does not know `N`.
     pub fn control(&'static self) -> &'static TableControl {
         self.control.arrays.call_once(|| {
+            // Before anybody can have the control: a close must find each table in which an operation may be armed.
             self.control.register();
             let Self { entries, slots, lanes, .. } = self;
             Arrays { entries, slots, lanes, bytes: size_of::<Self>() }
